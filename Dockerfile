@@ -9,14 +9,15 @@ COPY .mvn .mvn
 COPY pom.xml ./
 COPY topology-tests/pom.xml topology-tests/
 COPY streams-app/pom.xml streams-app/
-RUN mvn -B -q -Dmaven.test.skip=true -pl streams-app prepare-package
+RUN mvn -B -q -Dmaven.test.skip=true -Dspotless.check.skip=true -pl streams-app prepare-package
 
 FROM libraries AS build
 COPY docs/reasons.md docs/
 COPY deploy/image/classes deploy/image/
 COPY streams-app/src/main streams-app/src/main
 ARG COMMIT=unknown
-RUN mvn -B -q -Dmaven.test.skip=true -Dassembly.skipAssembly=true -Dtidegate.commit="$COMMIT" -pl streams-app package
+RUN mvn -B -q -Dmaven.test.skip=true -Dspotless.check.skip=true -Dassembly.skipAssembly=true -Dtidegate.commit="$COMMIT" \
+      -pl streams-app package
 
 FROM eclipse-temurin:25-jre AS base
 RUN useradd --uid 10001 --gid 0 --no-create-home tidegate \
@@ -37,7 +38,8 @@ FROM base
 COPY --from=archive /tmp/libraries.jsa ./
 COPY deploy/image/health /usr/local/bin/
 COPY tidegate bin/
-RUN ln -s /opt/tidegate/bin/tidegate /usr/local/bin/tidegate
+# The modes of a checkout depend on its owner's umask.
+RUN chmod 755 bin/tidegate /usr/local/bin/health && ln -s /opt/tidegate/bin/tidegate /usr/local/bin/tidegate
 COPY --from=build /src/streams-app/target/dist/tidegate.jar /src/streams-app/target/dist/sbom.json /src/streams-app/target/dist/THIRD-PARTY.txt ./
 ENV TIDEGATE_DATA_DIR=/var/lib/tidegate
 USER tidegate

@@ -3,10 +3,13 @@
 # Needs kcat and jq. The tenant is the record's key (tenant.source=key).
 #
 #   client.sh BROKERS TENANT COUNT [SIGNALS_TOPIC [QUOTA_EXCEEDED_TOPIC]]
+#
+# Ends after 5 seconds without a rejection. IDLE_S=60 client.sh … waits for a minute.
 set -euo pipefail
-(($# >= 3 && $# <= 5)) || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+(($# >= 3 && $# <= 5)) || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 brokers=$1 tenant=$2 count=$3 signals=${4:-signals} quota_exceeded=${5:-quota-exceeded}
-rounds_max=30 idle_s=5 wait_max_ms=60000
+idle_s=${IDLE_S:-5} wait_max_ms=60000
+rounds_max=$((idle_s + 25))
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

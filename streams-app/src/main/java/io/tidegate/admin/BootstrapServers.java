@@ -33,8 +33,11 @@ import org.jspecify.annotations.Nullable;
  * first bytes of any answer as a length, and try to allocate that much memory.
  */
 public final class BootstrapServers {
-    /** The longest wait for a connection, and then for an answer. */
+    /** The longest wait for a connection. */
     static final int CONNECT_MS = 2_500;
+
+    /** The longest wait for an answer: a busy broker accepts connections long before it answers. */
+    private static final int ANSWER_MS = 15_000;
 
     /** How often, and after which pause, a server is tried that closes the connection. */
     private static final int ATTEMPTS = 5;
@@ -82,13 +85,37 @@ public final class BootstrapServers {
 
     /** Connects to all servers, in the order of the setting. */
     public static List<Attempt> connect(Settings settings) {
+        return all(begin(settings, ANSWER_MS));
+    }
+
+    private static List<Attempt> all(List<CompletableFuture<Attempt>> attempts) {
+        return attempts.stream().map(CompletableFuture::join).toList();
+    }
+
+    private static List<CompletableFuture<Attempt>> begin(Settings settings, int answerMs) {
         boolean tls = usesTls(settings);
         List<CompletableFuture<Attempt>> attempts = new ArrayList<>();
         for (String server : settings.bootstrapServers().split(",", -1)) {
             String address = server.strip();
-            attempts.add(CompletableFuture.supplyAsync(() -> attempt(address, tls), THREADS));
+            attempts.add(CompletableFuture.supplyAsync(() -> attempt(address, tls, answerMs), THREADS));
         }
-        return attempts.stream().map(CompletableFuture::join).toList();
+        return attempts;
+    }
+
+    /** Returns the attempts at all servers, or none as soon as one of them is usable: others may be silent. */
+    private static List<Attempt> untilOneIsUsable(Settings settings, int answerMs) {
+        List<CompletableFuture<Attempt>> attempts = begin(settings, answerMs);
+        CompletableFuture<List<Attempt>> usable = new CompletableFuture<>();
+        for (CompletableFuture<Attempt> attempt : attempts) {
+            var unusedOne = attempt.thenAccept(done -> {
+                if (done.usable()) {
+                    usable.complete(List.of());
+                }
+            });
+        }
+        var unusedAll = CompletableFuture.allOf(attempts.toArray(CompletableFuture[]::new))
+                .thenRun(() -> usable.complete(all(attempts)));
+        return usable.join();
     }
 
     private static boolean usesTls(Settings settings) {
@@ -98,9 +125,13 @@ public final class BootstrapServers {
 
     /** @throws AdminException if no server accepts a connection, or none of those that do is a broker */
     public static void requireOne(Settings settings) {
-        List<Attempt> attempts = connect(settings);
+        requireOne(settings, ANSWER_MS);
+    }
+
+    static void requireOne(Settings settings, int answerMs) {
+        List<Attempt> attempts = untilOneIsUsable(settings, answerMs);
         requireKafka(attempts);
-        if (attempts.stream().noneMatch(Attempt::usable)) {
+        if (!attempts.isEmpty() && attempts.stream().noneMatch(Attempt::usable)) {
             throw new AdminException(
                     "no broker can be reached: %s. Start the broker, or name another with --bootstrap-server; check firewalls in between"
                             .formatted(reasons(attempts)));
@@ -113,11 +144,11 @@ public final class BootstrapServers {
      * @throws AdminException if every address answers, and none is a broker
      */
     public static void requireKafka(Settings settings) {
-        requireKafka(connect(settings));
+        requireKafka(untilOneIsUsable(settings, ANSWER_MS));
     }
 
     private static void requireKafka(List<Attempt> attempts) {
-        if (attempts.stream().allMatch(attempt -> attempt.notKafka() != null)) {
+        if (!attempts.isEmpty() && attempts.stream().allMatch(attempt -> attempt.notKafka() != null)) {
             throw new AdminException(
                     "no Kafka broker answers: %s. Name the port of a Kafka listener with --bootstrap-server, and its protocol with kafka.security.protocol"
                             .formatted(reasons(attempts)));
@@ -132,11 +163,11 @@ public final class BootstrapServers {
      * Tries again if the server closes the connection: a proxy does so while it has no broker, and a broker while it starts,
      * stops, or has too many connections.
      */
-    private static Attempt attempt(String server, boolean tls) {
+    private static Attempt attempt(String server, boolean tls, int answerMs) {
         int left = ATTEMPTS;
         while (true) {
             try {
-                return attemptOnce(server, tls);
+                return attemptOnce(server, tls, answerMs);
             } catch (EOFException e) {
                 left--;
                 if (left == 0) {
@@ -148,17 +179,17 @@ public final class BootstrapServers {
     }
 
     /** @throws EOFException if the server closes the connection without an answer */
-    private static Attempt attemptOnce(String server, boolean tls) throws EOFException {
+    private static Attempt attemptOnce(String server, boolean tls, int answerMs) throws EOFException {
         int colon = server.lastIndexOf(':');
         String host = server.substring(0, colon);
         int port = Integer.parseInt(server.substring(colon + 1));
         try (Socket socket = connected(host, port)) {
-            socket.setSoTimeout(CONNECT_MS);
+            socket.setSoTimeout(answerMs);
             return new Attempt(server, null, tls ? notTls(socket, host, port) : notKafka(socket));
         } catch (EOFException e) {
             throw e;
         } catch (SocketTimeoutException e) {
-            return new Attempt(server, "no answer within %s s after connecting".formatted(CONNECT_MS / 1e3), null);
+            return new Attempt(server, "no answer within %s s after connecting".formatted(answerMs / 1e3), null);
         } catch (IOException e) {
             return new Attempt(server, describe(host, e), null);
         }

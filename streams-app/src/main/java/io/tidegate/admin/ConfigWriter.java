@@ -53,7 +53,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ConfigWriter implements AutoCloseable {
     private static final Duration READ_WITHIN = Duration.ofSeconds(30);
-    private static final Duration RETRY_FOR = Duration.ofSeconds(30);
+    private static final Duration RETRY_FOR = Duration.ofSeconds(60);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(2);
     private static final int WRITE_WITHIN_MS = 20_000;
@@ -160,7 +160,7 @@ public final class ConfigWriter implements AutoCloseable {
         for (int attempt = 1; ; attempt++) {
             try {
                 if (attempt > 1) {
-                    backOff();
+                    backOff(attempt);
                 }
                 Map<ConfigKey, Current> found = new HashMap<>();
                 deadline += catchUp(edits.keySet(), found);
@@ -514,8 +514,9 @@ public final class ConfigWriter implements AutoCloseable {
         return opened;
     }
 
-    private static void backOff() {
-        pause(ThreadLocalRandom.current().nextInt(BACKOFF_MS_MAX));
+    /** Longer with each attempt: a writer on a busy machine needs longer, and each attempt of another one fences it. */
+    private static void backOff(int attempt) {
+        pause(ThreadLocalRandom.current().nextInt(BACKOFF_MS_MAX * Math.max(1, attempt)));
     }
 
     private static void pause(long ms) {

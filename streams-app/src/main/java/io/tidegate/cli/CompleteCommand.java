@@ -1,6 +1,8 @@
 package io.tidegate.cli;
 
 import io.tidegate.admin.TenantDirectory;
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -45,8 +47,7 @@ final class CompleteCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Candidates candidates =
-                new Candidates(spec.root(), () -> inTime(this::readTenants), () -> inTime(this::readPlans));
+        Candidates candidates = new Candidates(spec.root(), this::tenants, () -> inTime(this::readPlans));
         PrintWriter out = spec.commandLine().getOut();
         candidates.of(words).forEach(one -> {
             if (one.equals(Table.printable(one))) {
@@ -88,14 +89,22 @@ final class CompleteCommand implements Callable<Integer> {
                 .keySet());
     }
 
-    private List<String> readTenants() throws java.io.IOException {
-        Connection connection = connection();
-        List<String> tenants = new ArrayList<>();
-        if (words.get(0).equals("wal") && !words.contains("prune")) {
-            connection.options.existingDataDir().tenants().forEach(id -> tenants.add(id.decimal()));
-            return tenants;
+    private List<String> tenants() {
+        if (!words.get(0).equals("wal") || words.contains("prune")) {
+            return inTime(this::readTenants);
         }
-        new TenantDirectory(connection.options.loadConnected()).configs().forEach((id, stored) -> {
+        try {
+            return connection().options.existingDataDir().tenants().stream()
+                    .map(TenantId::decimal)
+                    .toList();
+        } catch (IOException | RuntimeException e) {
+            return List.of();
+        }
+    }
+
+    private List<String> readTenants() {
+        List<String> tenants = new ArrayList<>();
+        new TenantDirectory(connection().options.loadConnected()).configs().forEach((id, stored) -> {
             tenants.add(id.decimal());
             if (stored.config() != null) {
                 tenants.addAll(stored.config().externalIds());

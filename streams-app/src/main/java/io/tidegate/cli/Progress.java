@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import java.io.PrintWriter;
 import java.time.Duration;
+import java.util.function.LongSupplier;
 
 /** Shows the progress of long work on stderr: a line that is rewritten on a terminal, otherwise a line from time to time. */
 public final class Progress {
@@ -11,13 +12,20 @@ public final class Progress {
     private final PrintWriter err;
     private final String doing;
     private final boolean terminal = isTerminal();
-    private long nextNanos = System.nanoTime() + ON_TERMINAL.toNanos();
+    private final LongSupplier nanoClock;
+    private long nextNanos;
     private long bytes;
     private boolean written;
 
     public Progress(PrintWriter err, String doing) {
+        this(err, doing, System::nanoTime);
+    }
+
+    Progress(PrintWriter err, String doing, LongSupplier nanoClock) {
         this.err = err;
         this.doing = doing;
+        this.nanoClock = nanoClock;
+        nextNanos = nanoClock.getAsLong() + ON_TERMINAL.toNanos();
     }
 
     /** Returns whether stderr is a terminal. The launcher determines this, because Java 17 cannot. */
@@ -32,7 +40,7 @@ public final class Progress {
 
     /** Shows a state from time to time. */
     void show(String text) {
-        long now = System.nanoTime();
+        long now = nanoClock.getAsLong();
         if (now - nextNanos < 0) {
             return;
         }

@@ -40,16 +40,21 @@ final class Connections implements Connection.Listener, SelectorManager.AcceptLi
      *     later request
      * @param idleMs the time for the next complete request
      * @param requestMs the time for the answer, except for live streams
+     * @param bodyMs the time for a request's body
+     * @param lingerMs the time for which the rest of a rejected body is discarded
      */
-    record Limits(int max, long headerMs, long idleMs, long requestMs) {
+    record Limits(int max, long headerMs, long idleMs, long requestMs, long bodyMs, long lingerMs) {
         static final long HEADER_MS = 10_000;
         static final long IDLE_MS = 30_000;
 
         /** Longer than a body, long work and its answer take together. */
         static final long REQUEST_MS = 60_000;
 
+        static final long BODY_MS = 10_000;
+        static final long LINGER_MS = 2_000;
+
         static Limits of(int max) {
-            return new Limits(max, HEADER_MS, IDLE_MS, REQUEST_MS);
+            return new Limits(max, HEADER_MS, IDLE_MS, REQUEST_MS, BODY_MS, LINGER_MS);
         }
     }
 

@@ -39,8 +39,6 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     private static final Logger LOG = LoggerFactory.getLogger(Front.class);
 
     static final int BODY_BYTES_MAX = 64 * 1024;
-    private static final int BODY_WITHIN_S = 10;
-    private static final int LINGER_S = 2;
     private static final int GZIP_BYTES_MIN = 1024;
     private static final byte[] NO_BODY = {};
 
@@ -49,12 +47,14 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
 
     private final Access access;
     private final Connections connections;
+    private final Connections.Limits limits;
     private final Workers workers = new Workers();
     private volatile TenantNames names = TenantNames.NONE;
     private volatile Routes routes = starting();
     private volatile boolean started;
 
-    Front(Access access, Connections connections) {
+    Front(Access access, Connections connections, Connections.Limits limits) {
+        this.limits = limits;
         this.access = access;
         this.connections = connections;
     }
@@ -110,13 +110,13 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
      * Answers a request without reading its body, and announces the end of the connection. Discards the rest of the body for a
      * while: if the connection were closed before, TCP would reset it, and the client might lose the answer.
      */
-    private static void rejectUnread(Request request, Response response, Callback callback, Problem problem) {
+    private void rejectUnread(Request request, Response response, Callback callback, Problem problem) {
         Callback linger = Callback.from(
                 () -> {
                     CompletableFuture<Void> drained = new CompletableFuture<>();
                     Content.Source.consumeAll(
                             request, Callback.from(() -> drained.complete(null), drained::completeExceptionally));
-                    var unused = drained.orTimeout(LINGER_S, TimeUnit.SECONDS)
+                    var unused = drained.orTimeout(limits.lingerMs(), TimeUnit.MILLISECONDS)
                             .whenComplete((nothing, failure) -> callback.succeeded());
                 },
                 callback::failed);
@@ -187,7 +187,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         }
         checkContentType(request);
         var unused = Body.read(request, BODY_BYTES_MAX)
-                .orTimeout(BODY_WITHIN_S, TimeUnit.SECONDS)
+                .orTimeout(limits.bodyMs(), TimeUnit.MILLISECONDS)
                 .whenComplete((body, failure) -> {
                     try {
                         if (failure != null) {
@@ -209,12 +209,13 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         return new Problem(Problem.Kind.BODY_TOO_LARGE, "a body may have at most %d bytes".formatted(BODY_BYTES_MAX));
     }
 
-    private static Problem unread(Throwable failure) {
+    private Problem unread(Throwable failure) {
         Throwable cause =
                 failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         if (cause instanceof TimeoutException) {
             return new Problem(
-                    Problem.Kind.REQUEST_TIMEOUT, "the body did not arrive within %d s".formatted(BODY_WITHIN_S));
+                    Problem.Kind.REQUEST_TIMEOUT,
+                    "the body did not arrive within %d s".formatted(limits.bodyMs() / 1000));
         }
         if (cause instanceof Body.TooLong) {
             return tooLarge();

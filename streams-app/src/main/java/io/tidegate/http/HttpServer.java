@@ -121,7 +121,7 @@ public final class HttpServer implements AutoCloseable {
         connector.getSelectorManager().addEventListener(connections);
         server.addConnector(connector);
         server.addBean(new NetworkConnectionLimit(limits.max() + OPENING_MAX, connector));
-        Front front = new Front(access, connections);
+        Front front = new Front(access, connections, limits);
         server.setHandler(front);
         server.setErrorHandler(new ProblemErrors());
         server.setStopTimeout(STOP_MS);

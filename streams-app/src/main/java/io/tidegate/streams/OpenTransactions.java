@@ -1,8 +1,10 @@
 package io.tidegate.streams;
 
 import io.tidegate.contract.Topics;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -20,7 +22,6 @@ import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
-import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
@@ -42,13 +43,19 @@ import org.slf4j.LoggerFactory;
  * it, and so does the restoration of a store from such a partition. The producer's next commit there would make aborted
  * records visible.
  *
- * <p>This class aborts the remaining parts of aborted transactions. It aborts a committed one only if no marker of it
- * was written anywhere, including the group's offsets: then none of it was visible, and all of it is done again. All
- * other cases are only reported. Thread-safe.
+ * <p>This class aborts the remaining parts of aborted transactions. It aborts others, which were committed or whose outcome is
+ * not known any more, only if no marker was written anywhere, including the group's offsets: then none of it was visible, and
+ * all of it is done again. All other cases are only reported. Thread-safe.
  */
 public final class OpenTransactions {
     private static final Logger LOG = LoggerFactory.getLogger(OpenTransactions.class);
     private static final long ANSWER_WITHIN_S = 15;
+
+    /** KIP-890: from this {@code transaction.version} on, the end of a transaction raises the epoch of its producer. */
+    private static final int EACH_END_RAISES_THE_EPOCH = 2;
+
+    /** Shorter than the day after which brokers forget producers without an open transaction (producer.id.expiration.ms). */
+    private static final long REMEMBERED_MS = Duration.ofHours(12).toMillis();
 
     /**
      * A transaction that is open in one partition.
@@ -74,16 +81,28 @@ public final class OpenTransactions {
      * @param transactionalId the transactional id of the producer
      * @param producerId the id of the producer
      * @param epoch the epoch that its coordinator knows: for a committed transaction the one after that of its records
-     * @param committed whether it was committed, not aborted
+     * @param outcome how it ended
      */
-    record EndedTransaction(String transactionalId, long producerId, int epoch, boolean committed) {
+    record EndedTransaction(String transactionalId, long producerId, int epoch, Outcome outcome) {
 
         /**
-         * Whether an open transaction of the same producer is a part of this one: each transaction, or its end,
-         * raises the epoch by one. The outcomes of earlier transactions are unknown.
+         * Returns how an open transaction of the same producer ended: it is a part of this one, or an earlier one. Each
+         * transaction, or its end, raises the epoch by one, and an attempt to abort an ended transaction raises it again.
          */
-        boolean includes(OpenTransaction open) {
-            return epoch - open.epoch() <= 1;
+        Outcome outcomeOf(OpenTransaction open) {
+            return epoch - open.epoch() <= 1 ? outcome : Outcome.UNKNOWN;
+        }
+    }
+
+    enum Outcome {
+        ABORTED("it was aborted"),
+        COMMITTED("it was committed, and a part of it may be visible"),
+        UNKNOWN("its outcome is not known any more");
+
+        private final String text;
+
+        Outcome(String text) {
+            this.text = text;
         }
     }
 
@@ -153,14 +172,15 @@ public final class OpenTransactions {
         }
         return switch (last.state()) {
             // The next producer with this id makes the brokers abort it.
-            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT -> ended(transactionalId, last, false);
-            case PREPARE_COMMIT, COMPLETE_COMMIT -> ended(transactionalId, last, true);
-            case EMPTY, UNKNOWN -> null;
+            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT ->
+                ended(transactionalId, last, Outcome.ABORTED);
+            case PREPARE_COMMIT, COMPLETE_COMMIT -> ended(transactionalId, last, Outcome.COMMITTED);
+            case EMPTY, UNKNOWN -> ended(transactionalId, last, Outcome.UNKNOWN);
         };
     }
 
-    private static EndedTransaction ended(String transactionalId, TransactionDescription last, boolean committed) {
-        return new EndedTransaction(transactionalId, last.producerId(), last.producerEpoch(), committed);
+    private static EndedTransaction ended(String transactionalId, TransactionDescription last, Outcome outcome) {
+        return new EndedTransaction(transactionalId, last.producerId(), last.producerEpoch(), outcome);
     }
 
     private TransactionDescription describe(String transactionalId) {
@@ -204,15 +224,9 @@ public final class OpenTransactions {
                     .filter(stillOpen::contains)
                     .toList();
             boolean isDone = switch (last.state()) {
-                case COMPLETE_ABORT, COMPLETE_COMMIT ->
-                    end(
-                            ended(owner.transactionalId(), last, last.state() == TransactionState.COMPLETE_COMMIT),
-                            left,
-                            producers);
-                case EMPTY -> {
-                    reportUnknown(owner.transactionalId(), left);
-                    yield false;
-                }
+                case COMPLETE_ABORT -> end(ended(owner.transactionalId(), last, Outcome.ABORTED), left, producers);
+                case COMPLETE_COMMIT -> end(ended(owner.transactionalId(), last, Outcome.COMMITTED), left, producers);
+                case EMPTY -> end(ended(owner.transactionalId(), last, Outcome.UNKNOWN), left, producers);
                 // Its coordinator is working on it.
                 case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> true;
             };
@@ -223,59 +237,67 @@ public final class OpenTransactions {
         return reported;
     }
 
-    private static void reportUnknown(String transactionalId, List<OpenTransaction> left) {
-        report(transactionalId, left, "its outcome is not known any more");
-    }
-
     /**
      * Aborts what is open of a transaction; returns false, after reporting the reason, if that is not possible.
      *
-     * @param open the open transactions of its producer; those that are earlier than this one are only reported
+     * @param open the open transactions of its producer
      */
     private boolean end(EndedTransaction ended, List<OpenTransaction> open, Producers producers) {
-        List<OpenTransaction> earlier =
-                open.stream().filter(one -> !ended.includes(one)).toList();
-        reportUnknown(ended.transactionalId(), earlier);
-        List<OpenTransaction> left = open.stream().filter(ended::includes).toList();
-        if (left.isEmpty()) {
-            return earlier.isEmpty();
+        if (open.isEmpty()) {
+            return true;
         }
-        boolean nothingIsVisible = !ended.committed()
-                || (producers.rejected == null
-                        && nothingWasCommitted(ended, left, producers.statesOf(ended.producerId())));
-        if (!nothingIsVisible) {
-            report(ended.transactionalId(), left, "it was committed, and a part of it may be visible");
-            return false;
+        boolean epochsTell = producers.rejected == null && eachEndRaisesTheEpoch();
+        long nowMs = System.currentTimeMillis();
+        Collection<ProducerState> states = producers.statesOf(ended.producerId());
+        List<OpenTransaction> endable = new ArrayList<>();
+        Map<Outcome, List<OpenTransaction>> others = new EnumMap<>(Outcome.class);
+        for (OpenTransaction one : open) {
+            Outcome outcome = ended.outcomeOf(one);
+            if (outcome == Outcome.ABORTED || (epochsTell && isInvisible(ended, one, states, nowMs))) {
+                endable.add(one);
+            } else {
+                others.computeIfAbsent(outcome, unused -> new ArrayList<>()).add(one);
+            }
         }
-        for (OpenTransaction one : left) {
+        others.forEach((outcome, parts) -> report(ended.transactionalId(), parts, outcome.text));
+        for (OpenTransaction one : endable) {
             try {
                 get(admin.abortTransaction(new AbortTransactionSpec(
                                 one.partition(), one.producerId(), (short) one.epoch(), one.coordinatorEpoch()))
                         .all());
             } catch (AuthorizationException e) {
-                report(ended.transactionalId(), left, "Tidegate may not end it: that needs Alter on the cluster");
+                report(ended.transactionalId(), endable, "Tidegate may not end it: that needs Alter on the cluster");
                 return false;
             }
         }
-        LOG.warn(
-                "ended a transaction whose end the brokers had not written; its signals are decided again"
-                        + " transactional_id={} partitions={}",
-                ended.transactionalId(),
-                partitions(left));
-        return earlier.isEmpty();
+        if (!endable.isEmpty()) {
+            LOG.warn(
+                    "ended a transaction whose end the brokers had not written; its signals are decided again"
+                            + " transactional_id={} partitions={}",
+                    ended.transactionalId(),
+                    partitions(endable));
+        }
+        return others.isEmpty();
+    }
+
+    private boolean eachEndRaisesTheEpoch() {
+        var version = get(admin.describeFeatures().featureMetadata())
+                .finalizedFeatures()
+                .get("transaction.version");
+        return version != null && version.maxVersionLevel() >= EACH_END_RAISES_THE_EPOCH;
     }
 
     /**
-     * Whether no marker of a committed transaction was written. Each marker raises its partition's epoch to that of the
-     * end.
+     * Whether no reader of committed records has seen a part of an open transaction: each marker of it raises the producer's
+     * epoch in its partition, and so does each later transaction.
      *
-     * @param left the open parts of the transaction
      * @param states the states of its producer in all partitions
      */
-    static boolean nothingWasCommitted(
-            EndedTransaction ended, Collection<OpenTransaction> left, Collection<ProducerState> states) {
-        return left.stream().allMatch(one -> one.epoch() == ended.epoch() - 1)
-                && states.stream().allMatch(state -> state.producerEpoch() < ended.epoch());
+    static boolean isInvisible(
+            EndedTransaction last, OpenTransaction open, Collection<ProducerState> states, long nowMs) {
+        return open.epoch() < last.epoch()
+                && nowMs - open.lastTimestampMs() < REMEMBERED_MS
+                && states.stream().allMatch(state -> state.producerEpoch() <= open.epoch());
     }
 
     private static void report(String transactionalId, List<OpenTransaction> left, String why) {

@@ -12,7 +12,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -26,6 +26,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.streams.processor.internals.DefaultKafkaClientSupplier;
@@ -49,7 +50,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private static final Logger LOG = LoggerFactory.getLogger(TransactionalClients.class);
 
     private static final int ABORT_WITHIN_MS = 30_000;
-    private static final int TRIES = 4;
+    private static final int ASK_AGAIN_MS = 1000;
 
     private static final Duration LOOK_EVERY = Duration.ofSeconds(30);
 
@@ -60,6 +61,10 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private final LostRecords lost;
     private final Continuity continuity;
     private final Map<String, String> transactionalIds = new ConcurrentHashMap<>();
+
+    /** Those that are not complete, by transactional id. */
+    private final Map<String, TakeOver> takeOvers = new ConcurrentHashMap<>();
+
     private final ScheduledExecutorService caretaker = Daemons.one("tidegate-transactions");
     private Set<OpenTransactions.OpenTransaction> seen = Set.of();
     private Set<OpenTransactions.OpenTransaction> reported = new HashSet<>();
@@ -178,20 +183,34 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             return;
         }
         try {
-            caretaker.execute(() -> abort(client, transactionalId));
+            caretaker.execute(() -> abort(client, transactionalId, new AtomicBoolean()));
         } catch (RejectedExecutionException e) {
-            LOG.debug("stopping, the transaction ends when it times out transactional_id={}", transactionalId);
+            logThatItTimesOut(transactionalId);
         }
     }
 
-    private void abort(Admin client, String transactionalId) {
+    /** Asks again until the brokers answer. */
+    private void abort(Admin client, String transactionalId, AtomicBoolean isFenced) {
         if (transactionalIds.containsValue(transactionalId)) {
-            // A new thread has the id by now, which ended the transaction; another abort would fence that thread.
+            // A new thread has the id by now, which ends the transaction; another abort would fence that thread.
             return;
         }
         try {
-            takeOver(transactionalId, () -> fence(client, transactionalId));
+            takeOver(client, transactionalId, () -> {
+                if (!isFenced.get()) {
+                    fence(client, transactionalId);
+                    isFenced.set(true);
+                }
+            });
             LOG.info("aborted the transaction of a thread that failed transactional_id={}", transactionalId);
+        } catch (TimeoutException e) {
+            LOG.debug("no answer about a transaction, asking again transactional_id={}", transactionalId, e);
+            try {
+                var unused = caretaker.schedule(
+                        () -> abort(client, transactionalId, isFenced), ASK_AGAIN_MS, TimeUnit.MILLISECONDS);
+            } catch (RejectedExecutionException stopping) {
+                logThatItTimesOut(transactionalId);
+            }
         } catch (RuntimeException e) {
             LOG.warn(
                     "the transaction of a thread that failed ends only when it times out transactional_id={}",
@@ -200,63 +219,31 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         }
     }
 
+    private static void logThatItTimesOut(String transactionalId) {
+        LOG.debug("stopping, the transaction ends when it times out transactional_id={}", transactionalId);
+    }
+
     private static void fence(Admin client, String transactionalId) {
         try {
             client.fenceProducers(List.of(transactionalId), new FenceProducersOptions().timeoutMs(ABORT_WITHIN_MS))
                     .all()
                     .get();
         } catch (ExecutionException e) {
-            throw new KafkaException(e.getCause());
+            throw e.getCause() instanceof KafkaException cause ? cause : new KafkaException(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new KafkaException(e);
+            throw new InterruptException(e);
         }
     }
 
-    /**
-     * Runs a step that takes over an id. The brokers end the open transaction then; this method ends the parts that
-     * they forget.
-     */
-    private void takeOver(String transactionalId, Runnable step) {
-        Admin client = admin;
-        if (client == null) {
-            step.run();
-            return;
-        }
-        OpenTransactions transactions = transactions(client);
-        OpenTransactions.EndedTransaction ended = null;
-        try {
-            ended = withRetries(() -> transactions.outcomeOf(transactionalId));
-        } catch (RuntimeException e) {
-            LOG.warn("the last transaction is not known transactional_id={}", transactionalId, e);
-        }
-        step.run();
-        if (ended != null) {
-            endLeftOverOf(ended, transactions);
-        }
-    }
-
-    private static void endLeftOverOf(OpenTransactions.EndedTransaction ended, OpenTransactions transactions) {
-        try {
-            withRetries(() -> {
-                transactions.endLeftOverOf(ended);
-                return null;
-            });
-        } catch (RuntimeException e) {
-            LOG.warn("the open parts of a transaction are not known transactional_id={}", ended.transactionalId(), e);
-        }
-    }
-
-    /** Retries a step for some time: partitions with forgotten transactions may still have no leader. */
-    private static <T extends @Nullable Object> T withRetries(Supplier<T> step) {
-        for (int i = 1; i < TRIES; i++) {
-            try {
-                return step.get();
-            } catch (TimeoutException e) {
-                LOG.debug("no answer about transactions, asking again", e);
-            }
-        }
-        return step.get();
+    /** @throws TimeoutException if it must be called again */
+    private void takeOver(Admin client, String transactionalId, Runnable step) {
+        TakeOver takeOver = takeOvers.computeIfAbsent(transactionalId, id -> {
+            OpenTransactions transactions = transactions(client);
+            return new TakeOver(id, () -> transactions.outcomeOf(id), transactions::endLeftOverOf);
+        });
+        takeOver.run(step);
+        takeOvers.remove(transactionalId, takeOver);
     }
 
     private OpenTransactions transactions(Admin client) {
@@ -275,6 +262,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         private final String transactionalId;
         private final Map<Integer, Long> acceptedOffsets = new ConcurrentHashMap<>();
         private Map<TopicPartition, OffsetAndMetadata> offsetsToCommit = Map.of();
+        private boolean isInitialized;
 
         TransactionalProducer(Map<String, Object> config) {
             super(config, new ByteArraySerializer(), new ByteArraySerializer());
@@ -284,7 +272,18 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         @Override
         public void initTransactions() {
             continuity.afterCommit().transactionIsOpen(false);
-            takeOver(transactionalId, super::initTransactions);
+            Admin client = admin;
+            if (client == null) {
+                super.initTransactions();
+                return;
+            }
+            // If it times out, Kafka Streams tries again for the duration of task.timeout.ms.
+            takeOver(client, transactionalId, () -> {
+                if (!isInitialized) {
+                    super.initTransactions();
+                    isInitialized = true;
+                }
+            });
         }
 
         @Override

@@ -301,7 +301,7 @@ class AdmissionModelTest {
         }
     }
 
-    @Timeout(60)
+    @Timeout(600)
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void decidesAsAPlainModelDoesAtEveryStep(long seed) {

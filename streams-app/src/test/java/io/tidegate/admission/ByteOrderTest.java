@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The rules of {@link ReadOrderTest} for signals of different sizes and a bucket of bytes. */
-@Timeout(120)
+@Timeout(600)
 class ByteOrderTest {
     private static final long T = 1_700_000_000_000L;
     private static final int SPAN_MS = 50_000;

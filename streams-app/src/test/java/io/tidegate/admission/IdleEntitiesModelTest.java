@@ -29,7 +29,7 @@ class IdleEntitiesModelTest {
     private static final TenantId T42 = TenantId.of(42);
     private static final long TTL_MS = 16_384;
 
-    @Timeout(60)
+    @Timeout(600)
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
     void decidesAsAPlainModelDoesAtEveryStep(long seed) {

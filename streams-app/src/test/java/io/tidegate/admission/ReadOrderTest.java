@@ -195,7 +195,7 @@ class ReadOrderTest {
         }
     }
 
-    @Timeout(120)
+    @Timeout(600)
     @ParameterizedTest
     @MethodSource("seeds")
     void signalsThatFitInOrderAreAcceptedInEveryOrder(long seed) {
@@ -240,7 +240,7 @@ class ReadOrderTest {
         return new Traffic(partitions);
     }
 
-    @Timeout(120)
+    @Timeout(600)
     @ParameterizedTest
     @MethodSource("seeds")
     void aTenantAboveItsRateGetsWhatSortedOrderYieldsAndNoIntervalTooMuch(long seed) {
@@ -263,7 +263,7 @@ class ReadOrderTest {
         }
     }
 
-    @Timeout(120)
+    @Timeout(600)
     @ParameterizedTest
     @MethodSource("seeds")
     void beyondTheBoundsNoIntervalHasTooMuch(long seed) {
@@ -281,7 +281,7 @@ class ReadOrderTest {
         }
     }
 
-    @Timeout(120)
+    @Timeout(600)
     @ParameterizedTest
     @MethodSource("seeds")
     void aCrashAtAnyPointChangesNoDecision(long seed) {
@@ -320,7 +320,7 @@ class ReadOrderTest {
     }
 
     /** Limits change during the test: no interval has more than the largest rate and burst allow. */
-    @Timeout(120)
+    @Timeout(600)
     @ParameterizedTest
     @MethodSource("seeds")
     void changedLimitsNeverAllowMoreThanTheLargestOfThem(long seed) {

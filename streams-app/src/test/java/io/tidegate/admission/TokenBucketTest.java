@@ -190,7 +190,7 @@ class TokenBucketTest {
         }
     }
 
-    @Timeout(60)
+    @Timeout(600)
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
     void agreesWithABigIntegerOracleThroughConfigChanges(long seed) {
@@ -251,7 +251,7 @@ class TokenBucketTest {
     }
 
     /** Invariant 3 of the design, for every pair of accepted signals and not only from the start. */
-    @Timeout(60)
+    @Timeout(600)
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6})
     void inAnySpanOfTimeAtMostBurstPlusRateTimesTimeIsAccepted(long seed) {
@@ -383,7 +383,7 @@ class TokenBucketTest {
 
     @Test
     void theTokensAreThereAfterTheWaitAndNotBeforeIt() {
-        long seed = System.nanoTime();
+        long seed = Long.getLong("tidegate.fuzz.seed", 17);
         SplittableRandom random = new SplittableRandom(seed);
         HistoryBounds bounds = new HistoryBounds(300, HistoryBounds.ENTRIES_MIN);
         int late = 0;

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Input that is rejected before a command contacts a broker. The port in these tests has no listener, so a command that contacted
  * a broker would time out.
  */
-@Timeout(value = 20, unit = TimeUnit.SECONDS)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class BadInputTest {
     private static final String NOBODY = "--bootstrap-server=127.0.0.1:1";
 
@@ -322,7 +322,7 @@ final class BadInputTest {
                 args[command.length] = "--bootstrap-server=" + server;
                 args[command.length + 1] = "--set=kafka.security.protocol=SSL";
                 args[command.length + 2] = "--set=kafka.ssl.truststore.location=/no/such.jks";
-                Cli run = Cli.run(args);
+                Cli run = UnreachableBrokerTest.answered(args);
 
                 assertThat(run.exitCode()).isEqualTo(ExitCodes.FAILED);
                 assertThat(run.err())

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -16,13 +17,18 @@ final class ProgressTest {
     }
 
     @Test
-    void staysSilentForWorkThatIsQuicklyDone() {
+    void showsOnlyWorkThatTakesAWhile() {
         StringWriter err = new StringWriter();
-        Progress progress = new Progress(new PrintWriter(err, true), "reading");
+        AtomicLong nowNanos = new AtomicLong();
+        Progress progress = new Progress(new PrintWriter(err, true), "reading", nowNanos::get);
 
+        nowNanos.set(199_999_999);
+        progress.bytes(1);
+        assertThat(err.toString()).isEmpty();
+
+        nowNanos.set(200_000_000);
         progress.bytes(1);
         progress.done();
-
-        assertThat(err.toString()).isEmpty();
+        assertThat(err.toString()).isEqualToNormalizingNewlines("reading: 2 B\n");
     }
 }

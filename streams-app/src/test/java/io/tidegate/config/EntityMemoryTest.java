@@ -47,7 +47,7 @@ class EntityMemoryTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "P30D"})
-    @Timeout(value = 2, unit = TimeUnit.MINUTES)
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
     void aHeapHoldsATenantAtTheBoundOnEveryShard(String idleTtl) throws Exception {
         for (int shards : new int[] {1, 8}) {
             Process child = new ProcessBuilder(

@@ -35,7 +35,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** One client or one token does not exclude all others from the server. Time is simulated. */
-@Timeout(60)
+@Timeout(value = 10, unit = TimeUnit.MINUTES)
 final class HttpBoundsTest {
     private static final int SO_TIMEOUT_MS = 30_000;
     private static final String HEALTH = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -151,7 +151,7 @@ final class HttpBoundsTest {
 
     @Test
     void aLaterHeaderHasADeadlineToo() throws Exception {
-        start(new Connections.Limits(1024, 10_000, 1L << 40, 1L << 40));
+        start(new Connections.Limits(1024, 10_000, 1L << 40, 1L << 40, 10_000, 2_000));
         Socket socket = connect("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assertThat(read(socket, 12)).isEqualTo("HTTP/1.1 200");
         socket.getInputStream().skipNBytes(socket.getInputStream().available());

@@ -12,7 +12,6 @@ import io.tidegate.tenant.TenantId;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
@@ -27,6 +26,7 @@ import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -317,16 +317,14 @@ class AvroReaderTest {
                 .containsExactly("5", "6", "7");
     }
 
+    /** Counting them one by one would take years. */
     @Test
+    @Timeout(120)
     void manyElementsWithoutBytesEndSoon() {
-        assertThat(Duration.ofSeconds(5)).satisfies(limit -> {
-            long began = System.nanoTime();
-            assertUndecodable("{\"type\":\"array\",\"items\":\"null\"}", longs(Long.MAX_VALUE, 0));
-            assertUndecodable(
-                    "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"E\",\"fields\":[]}}",
-                    longs(1L << 40, 0));
-            assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(limit);
-        });
+        assertUndecodable("{\"type\":\"array\",\"items\":\"null\"}", longs(Long.MAX_VALUE, 0));
+        assertUndecodable(
+                "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"E\",\"fields\":[]}}",
+                longs(1L << 60, 0));
     }
 
     @Test

@@ -60,7 +60,7 @@ class SignalParserFuzzTest {
     };
 
     @ParameterizedTest
-    @Timeout(60)
+    @Timeout(600)
     @ValueSource(longs = {1, 2, 3, 4, 5, 6})
     void callsValidWhatATreeReaderCallsValid(long seed) {
         SplittableRandom random = new SplittableRandom(seed);

@@ -179,7 +179,7 @@ class SignalParserTest {
 
     @ParameterizedTest
     @CsvSource({"[,]", "{'a':,}"})
-    @Timeout(10)
+    @Timeout(120)
     void rejectsTenThousandLevelsOfNestingAndTakesFiveHundred(String open, String close) {
         String deep = "{'x':" + open.repeat(10_000) + "1" + close.repeat(10_000) + "}";
         assertThat(defective(json(deep)).message()).contains("nesting of 500");
@@ -190,7 +190,7 @@ class SignalParserTest {
     }
 
     @ParameterizedTest
-    @Timeout(10)
+    @Timeout(120)
     @ValueSource(strings = {"[", "{\"a\":", "[[{\"a\":"})
     void rejectsUnclosedNestingOfAMegabyte(String open) {
         assertThat(defective(bytes("{\"x\":" + open.repeat(300_000))).defect()).isEqualTo(Defect.MALFORMED);

@@ -30,7 +30,7 @@ class Utf8Test {
     }
 
     @Test
-    @Timeout(60)
+    @Timeout(600)
     void agreesWithTheJdkOnEverySequenceOfBorderBytes() {
         for (int length = 1; length <= 4; length++) {
             byte[] bytes = new byte[length];

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * others through an inner topic, which they also read. Both topics are aligned. In every run, all signals are decided, and no
  * shard decides a signal that is more than a window older than one that it decided before.
  */
-@Timeout(120)
+@Timeout(600)
 final class KeyedAlignmentTest {
     private static final int SHARDS = 4;
     private static final long WINDOW_MS = 10_000;

@@ -2,63 +2,79 @@ package io.tidegate.streams;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.tidegate.streams.OpenTransactions.EndedTransaction;
+import io.tidegate.streams.OpenTransactions.OpenTransaction;
+import io.tidegate.streams.OpenTransactions.Outcome;
+import java.time.Duration;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/** When a transaction that its coordinator reports as committed may be aborted; tests with brokers cover the rest. */
+/** When a transaction that was not aborted may be aborted; tests with brokers cover the rest. */
 class OpenTransactionsTest {
     private static final int EPOCH = 7;
-    private static final OpenTransactions.EndedTransaction COMMITTED =
-            new OpenTransactions.EndedTransaction("app-1", 42, EPOCH + 1, true);
+    private static final long NOW_MS = 1_700_000_000_000L;
+    private static final OpenTransaction OPEN =
+            new OpenTransaction(new TopicPartition("accepted", 0), 42, EPOCH, 0, 100, NOW_MS - 1_000);
 
-    private static OpenTransactions.OpenTransaction open(String topic, int epoch) {
-        return new OpenTransactions.OpenTransaction(new TopicPartition(topic, 0), 42, epoch, 0, 100, 1_000);
+    private static EndedTransaction last(int epoch, Outcome outcome) {
+        return new EndedTransaction("app-1", 42, epoch, outcome);
     }
 
     private static ProducerState state(int epoch, OptionalLong open) {
-        return new ProducerState(42, epoch, 5, 1_000, OptionalInt.of(0), open);
+        return new ProducerState(42, epoch, 5, NOW_MS, OptionalInt.of(0), open);
+    }
+
+    private static boolean isInvisible(int lastEpoch, ProducerState... others) {
+        List<ProducerState> states = new java.util.ArrayList<>(List.of(others));
+        states.add(state(EPOCH, OptionalLong.of(100)));
+        return OpenTransactions.isInvisible(last(lastEpoch, Outcome.UNKNOWN), OPEN, states, NOW_MS);
     }
 
     @Test
-    void aCommitWithoutAnyMarkerIsInvisible() {
-        assertThat(OpenTransactions.nothingWasCommitted(
-                        COMMITTED,
-                        List.of(open("accepted", EPOCH), open("__consumer_offsets", EPOCH)),
-                        List.of(
-                                state(EPOCH, OptionalLong.of(100)),
-                                state(EPOCH, OptionalLong.of(100)),
-                                // Not part of the transaction, so it has no marker of it.
-                                state(EPOCH, OptionalLong.empty()))))
+    void aTransactionWithoutAnyMarkerIsInvisible() {
+        ProducerState notAPart = state(EPOCH, OptionalLong.empty());
+        ProducerState earlier = state(EPOCH - 2, OptionalLong.empty());
+        assertThat(isInvisible(EPOCH + 1, notAPart, earlier)).isTrue();
+        assertThat(isInvisible(EPOCH + 2, notAPart))
+                .as("an abort after the end raises the epoch again")
                 .isTrue();
     }
 
     @Test
-    void aCommitWithOneMarkerIsVisibleInPart() {
-        assertThat(OpenTransactions.nothingWasCommitted(
-                        COMMITTED,
-                        List.of(open("accepted", EPOCH)),
-                        List.of(state(EPOCH, OptionalLong.of(100)), state(EPOCH + 1, OptionalLong.empty()))))
+    void aTransactionWithAMarkerMayBeVisibleInPart() {
+        assertThat(isInvisible(EPOCH + 1, state(EPOCH + 1, OptionalLong.empty())))
                 .isFalse();
     }
 
     @Test
-    void anEarlierOpenTransactionIsNotJudgedByALaterOne() {
-        assertThat(OpenTransactions.nothingWasCommitted(
-                        COMMITTED,
-                        List.of(open("accepted", EPOCH - 3)),
-                        List.of(state(EPOCH - 3, OptionalLong.of(100)))))
-                .isFalse();
+    void aTransactionBeforeALaterOneMayBeVisibleInPart() {
+        assertThat(isInvisible(EPOCH + 3, state(EPOCH + 2, OptionalLong.of(7)))).isFalse();
     }
 
     @Test
-    void anOpenTransactionIsPartOfTheOneWhoseEndRaisedItsEpochOnce() {
-        assertThat(COMMITTED.includes(open("accepted", EPOCH))).isTrue();
-        // An abort that did not raise the epoch.
-        assertThat(COMMITTED.includes(open("accepted", EPOCH + 1))).isTrue();
-        assertThat(COMMITTED.includes(open("accepted", EPOCH - 1))).isFalse();
+    void aTransactionWhoseEndDidNotRaiseTheEpochMayBeVisibleInPart() {
+        assertThat(isInvisible(EPOCH)).isFalse();
+    }
+
+    /** Brokers forget the producers that wrote the other parts. */
+    @Test
+    void anOldTransactionMayBeVisibleInPart() {
+        long dayLaterMs = NOW_MS + Duration.ofDays(1).toMillis();
+        List<ProducerState> states = List.of(state(EPOCH, OptionalLong.of(100)));
+        assertThat(OpenTransactions.isInvisible(last(EPOCH + 1, Outcome.UNKNOWN), OPEN, states, dayLaterMs))
+                .isFalse();
+    }
+
+    /** An epoch that is equal is that of an abort that did not raise it. */
+    @ParameterizedTest
+    @CsvSource({"7, ABORTED", "8, ABORTED", "9, UNKNOWN", "10, UNKNOWN"})
+    void onlyTheLastTransactionHasAKnownOutcome(int lastEpoch, Outcome expected) {
+        assertThat(last(lastEpoch, Outcome.ABORTED).outcomeOf(OPEN)).isEqualTo(expected);
     }
 }

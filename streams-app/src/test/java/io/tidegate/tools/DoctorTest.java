@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
+import io.tidegate.fixtures.ClosedPort;
 import io.tidegate.tools.Doctor.Finding;
 import io.tidegate.tools.Doctor.Level;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.Node;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,10 +32,13 @@ final class DoctorTest {
     }
 
     /** A port without a listener: it was free a moment ago. */
-    private static int closedPort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
+    private final ClosedPort closed = new ClosedPort();
+
+    DoctorTest() throws IOException {}
+
+    @AfterEach
+    void release() throws IOException {
+        closed.close();
     }
 
     private static Finding only(List<Finding> findings, String area) {
@@ -45,7 +50,7 @@ final class DoctorTest {
 
     @Test
     void namesABrokerThatCannotBeReached() throws IOException {
-        String server = "127.0.0.1:" + closedPort();
+        String server = "127.0.0.1:" + closed.port();
 
         Finding broker = only(doctor(server).examine(), "broker");
 
@@ -64,7 +69,7 @@ final class DoctorTest {
     void explainsAnAdvertisedAddressThatLeadsNowhere() throws IOException {
         Doctor doctor = doctor("127.0.0.1:1");
 
-        assertThat(doctor.advertised(List.of(new Node(7, "127.0.0.1", closedPort()))))
+        assertThat(doctor.advertised(List.of(new Node(7, "127.0.0.1", closed.port()))))
                 .isFalse();
 
         Finding listener = only(doctor.examine(), "listener");

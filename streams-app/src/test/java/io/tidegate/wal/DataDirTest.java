@@ -104,7 +104,7 @@ class DataDirTest {
     }
 
     @Test
-    @Timeout(60)
+    @Timeout(600)
     void rejectsAnotherProcessAlsoAfterOneInThisProcessWasRejected() throws Exception {
         try (Closeable first = dir.lock()) {
             assertThat(first).isNotNull();
@@ -117,7 +117,7 @@ class DataDirTest {
     }
 
     @Test
-    @Timeout(60)
+    @Timeout(600)
     void isRejectedWhileAnotherProcessHasItAndGetsItWhenThatOneIsKilled() throws Exception {
         Process holder = start("hold");
         try {

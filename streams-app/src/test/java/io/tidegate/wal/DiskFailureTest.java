@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * A scripted life of a shard (appends, flushes, checkpoints, kills, commits to Kafka) with a failure at each of its changes to
  * the disk in turn. After any failure, a restart must end with every record stored once and every sealed segment reported.
  */
-@Timeout(120)
+@Timeout(600)
 class DiskFailureTest {
     private static final int SHARD = 3;
     private static final WalSettings SETTINGS =

@@ -390,7 +390,7 @@ class PruneTest {
     }
 
     @ParameterizedTest
-    @Timeout(120)
+    @Timeout(600)
     @MethodSource("seeds")
     void isTheSameInEveryCopyWhenThePowerFailsAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 80);
@@ -419,7 +419,7 @@ class PruneTest {
     }
 
     @ParameterizedTest
-    @Timeout(120)
+    @Timeout(600)
     @MethodSource("seeds")
     void isTheSameInEveryCopyWhenAStepFailsOrTheProcessIsKilledAtAnyChange(long seed) throws IOException {
         AcceptedTopic topic = AcceptedTopic.random(seed, 80);

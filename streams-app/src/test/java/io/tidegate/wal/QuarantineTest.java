@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Copies of removed bytes: exact, and bounded whatever the size of the file. */
-@Timeout(120)
+@Timeout(600)
 class QuarantineTest {
     private static final TenantId TENANT = TenantId.of(42);
     private static final long TIB = 1L << 40;

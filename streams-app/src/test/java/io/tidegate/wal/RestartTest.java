@@ -64,7 +64,7 @@ class RestartTest {
     }
 
     @Test
-    @Timeout(120)
+    @Timeout(600)
     void readsTheSameHoweverLargeTheWalIs() {
         int tenants = 1000;
         DataDir small = new DataDir(root.resolve("small"));

@@ -102,7 +102,7 @@ class SealingTest {
     }
 
     @ParameterizedTest
-    @Timeout(60)
+    @Timeout(600)
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void rollsTheSameSegmentsWheneverFlushesCheckpointsRestartsAndReplaysHappen(long seed) throws IOException {
         Random random = new Random(seed);

@@ -76,7 +76,7 @@ class SyncsTest {
 
     /** Like {@link DiskFailureTest}, with more tenants than are synced alone. */
     @ParameterizedTest
-    @Timeout(120)
+    @Timeout(600)
     @ValueSource(booleans = {true, false})
     void everyTenantIsWholeAfterTheDiskFailedAmongManySyncs(boolean powerLoss) throws IOException {
         AcceptedTopic topic = new AcceptedTopic();

@@ -300,7 +300,7 @@ class WalRepairTest {
     }
 
     @Test
-    @Timeout(120)
+    @Timeout(600)
     void repairsEveryByteOfASmallSegmentAndKeepsTheDamagedOne() throws IOException {
         Map<String, String> before = contents(dir);
         for (long first : new long[] {3, 9}) {
@@ -369,7 +369,7 @@ class WalRepairTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"middle", "last", "both"})
-    @Timeout(120)
+    @Timeout(600)
     void anInterruptedRepairIsFinishedByTheNextOne(String where) throws IOException {
         int at = 1;
         for (boolean reached = true; reached; at++) {

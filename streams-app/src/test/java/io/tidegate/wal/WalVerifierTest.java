@@ -84,7 +84,7 @@ class WalVerifierTest {
     }
 
     @Test
-    @Timeout(60)
+    @Timeout(600)
     void findsEveryFlippedBitWithTenantSegmentAndPosition() throws IOException {
         write(LAST, 5);
         for (long firstSeq : new long[] {0, 3}) {

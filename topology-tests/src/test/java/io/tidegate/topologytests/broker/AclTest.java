@@ -8,6 +8,7 @@ import io.tidegate.demo.FreePorts;
 import io.tidegate.topologytests.support.Http;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.io.IOException;
+import java.net.BindException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,6 +44,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -50,6 +52,7 @@ import org.junit.jupiter.api.io.TempDir;
  * page's client settings: each role can do its work, no role can do another's, and every ACL is used.
  */
 @Tag("long")
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class AclTest {
     private static final String PASSWORD = "a-password-of-the-test";
     private static final Pattern ROW = Pattern.compile(
@@ -63,9 +66,20 @@ final class AclTest {
     private static Path certificate;
     private static Path allowed;
 
+    /** Another program can take a port between its choice and its use. */
     @BeforeAll
     static void start() throws Exception {
-        List<Integer> ports = FreePorts.find(3);
+        while (broker == null) {
+            try {
+                broker = start(FreePorts.find(3));
+            } catch (BindException e) {
+                System.err.println("choosing other ports: " + e.getMessage());
+            }
+        }
+        grant();
+    }
+
+    private static EmbeddedBroker start(List<Integer> ports) throws Exception {
         int plain = ports.get(0);
         int secured = ports.get(1);
         int controller = ports.get(2);
@@ -85,8 +99,9 @@ final class AclTest {
         overrides.put("authorizer.class.name", RecordingAuthorizer.class.getName());
         allowed = temp.resolve("allowed");
         overrides.put(RecordingAuthorizer.FILE_CONFIG, allowed.toString());
-        certificate = temp.resolve("kafka-ca.crt");
-        Path keys = temp.resolve("broker.p12");
+        Path dir = Files.createTempDirectory(temp, "broker");
+        certificate = dir.resolve("kafka-ca.crt");
+        Path keys = dir.resolve("broker.p12");
         keytool("-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", "-ext", "san=ip:127.0.0.1", keys);
         keytool("-exportcert", "-rfc", "-file", certificate, keys);
         overrides.put("ssl.keystore.type", "PKCS12");
@@ -94,7 +109,10 @@ final class AclTest {
         overrides.put("ssl.keystore.password", PASSWORD);
         // Clients of the other listener have full access; the test uses it for the setup.
         overrides.put("super.users", "User:ANONYMOUS");
-        broker = EmbeddedBroker.start(temp.resolve("broker"), plain, overrides);
+        return EmbeddedBroker.start(dir, plain, overrides);
+    }
+
+    private static void grant() throws Exception {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
             List<org.apache.kafka.clients.admin.UserScramCredentialAlteration> users = new ArrayList<>();
             for (String user : List.of("tidegate", "operator", "producer", "replayer", "consumer", "stranger")) {

@@ -36,7 +36,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Signals with the times at which they arrived while no instance read them, and their outcomes. Not thread-safe. */
 public final class Backlog {
-    private static final Duration READ_WITHIN = Duration.ofMinutes(2);
+    private static final Duration READ_WITHIN = Duration.ofMinutes(5);
     private static final Duration POLL = Duration.ofMillis(50);
 
     private final Deployment app;

@@ -28,12 +28,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A tenant within its limits has nothing rejected, in whatever order its backlog is read and whichever readers fail. */
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class BacklogTest {
     private static final int PARTITIONS = 8;
     private static final Duration OUTAGE = Duration.ofMinutes(5);
-    private static final Duration COMMITS_WITHIN = Duration.ofMinutes(1);
+    private static final Duration COMMITS_WITHIN = Duration.ofMinutes(4);
 
     @TempDir
     static Path brokerDir;
@@ -158,7 +158,7 @@ final class BacklogTest {
 
     /** Each tenant constantly sends 90 % of its limit, with a burst of one second. */
     @Test
-    @Timeout(value = 6, unit = TimeUnit.MINUTES)
+    @Timeout(value = 15, unit = TimeUnit.MINUTES)
     void aRollingRestartOfThreeInstancesRejectsNothing() throws Exception {
         try (Deployment app = deployment("rolling", "standby.replicas=1", "shards=3")) {
             Backlog backlog = Backlog.create(app, 3);

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** On a real broker: each transaction contains the state that admit gathers in memory, without a write for each signal. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 class CommitHookTest {
     private static final JsonMapper JSON = new JsonMapper();

@@ -39,7 +39,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The conservation check over topics and files that a test wrote: states in which a running cluster is only for a moment. */
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class ConservationCheckTest {
     private static final TenantId TENANT = TenantId.of(42);
     private static final int SHARDS = 2;

@@ -62,7 +62,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Rare states of Kafka Streams 4.3.1 on a real broker, each forced here: a transaction is aborted while another task of the
  * thread has outputs in it, or the consumer moves past records. No record is lost or duplicated.
  */
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class ContinuityTest {
     private static final int RECORDS = 20;
     private static final int BEFORE_THE_FAULT = 10;

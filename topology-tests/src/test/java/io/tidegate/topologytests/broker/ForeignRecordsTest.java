@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Records that another program wrote to {@code signals-accepted}: no instance and no copy of the WAL stops at them. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class ForeignRecordsTest {
     private static final int SIGNALS = 200;
     private static final int SHARDS = 2;

@@ -38,7 +38,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code ingress.partitioning=tenant} on a real broker: partitions chosen by producers, restarts, and changes of the setting. */
-@Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class KeyedGroupTest {
     private static final JsonMapper JSON = new JsonMapper();

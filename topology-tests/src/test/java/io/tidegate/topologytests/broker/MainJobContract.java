@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The main job of the real program on a real broker; the embedded broker and any other one must pass. Each test has its own
  * application and topics, so that all can share a broker.
  */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 abstract class MainJobContract {
     private static final JsonMapper JSON = new JsonMapper();
 
@@ -57,9 +57,9 @@ abstract class MainJobContract {
     @Test
     void decidesOnEachSignalAndPassesTheConservationCheck() throws Exception {
         TidegateProcess instance = app.start("a");
-        app.set("1", "--label", "Unlimited");
         app.set("2", "--entities", "10");
         app.set("3", "--rate", "0");
+        app.set("1", "--label", "Unlimited");
         app.awaitUsable("1");
         app.send(500, i -> "{\"tenant_id\":1,\"item\":\"i%d\"}".formatted(i));
         app.send(30, i -> "{\"tenant_id\":2,\"item\":\"i%d\"}".formatted(i));
@@ -130,11 +130,12 @@ abstract class MainJobContract {
     private void killUnderLoad(String... more) throws Exception {
         TidegateProcess first = app.start("a", more);
         app.prepareLoad();
-        var sending = app.load("12s");
+        Deployment.Load load = app.startLoad();
         app.awaitRecordsOfTenant1(200);
         first.kill();
         app.start("a", more);
-        assertThat(sending.get(2, TimeUnit.MINUTES).exit()).isZero();
+        app.awaitRecordsOfTenant1(app.recordsOfTenant1() + 200);
+        load.stop();
 
         app.assertLoadIsAccountedFor();
     }
@@ -189,16 +190,7 @@ abstract class MainJobContract {
         // A producer's time, 50 years ahead: brokers reject that by default, and the record must not stop the task.
         long ahead = System.currentTimeMillis() + Duration.ofDays(50 * 365).toMillis();
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrapServers()))) {
-            var topic = new org.apache.kafka.common.config.ConfigResource(
-                    org.apache.kafka.common.config.ConfigResource.Type.TOPIC, app.signals());
-            var any = new org.apache.kafka.clients.admin.ConfigEntry(
-                    "message.timestamp.after.max.ms", Long.toString(Long.MAX_VALUE));
-            admin.incrementalAlterConfigs(Map.of(
-                            topic,
-                            List.of(new org.apache.kafka.clients.admin.AlterConfigOp(
-                                    any, org.apache.kafka.clients.admin.AlterConfigOp.OpType.SET))))
-                    .all()
-                    .get(30, TimeUnit.SECONDS);
+            TopicAdmin.set(admin, app.signals(), "message.timestamp.after.max.ms", Long.toString(Long.MAX_VALUE));
         }
         try (var producer = new KafkaProducer<>(
                 Map.<String, Object>of("bootstrap.servers", bootstrapServers()),

@@ -36,7 +36,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** An operator adds partitions to topics, while an instance runs and while none does: nothing stops, is lost, or moves. */
-@Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class NewPartitionsTest {
     private static final int TENANTS = 6;

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Signals that are older than the brokers' default retention, as in a backlog or with times set by producers. Brokers delete by
  * record time, and the records about such a signal have its time.
  */
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class OldSignalsTest {
     private static final long AGE_MS = Duration.ofDays(30).toMillis();
     private static final String PROBE = "probe";

@@ -42,7 +42,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A schema registry that is not available: signals wait, and nothing is lost, dead-lettered or decided twice. */
-@Timeout(300)
+@Timeout(600)
 final class SchemaRegistryOutageTest {
     private static final Duration NOTICED_WITHIN = Duration.ofSeconds(60);
 

@@ -44,7 +44,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Topics have one owner and the settings that Tidegate's guarantees require, even if the brokers' defaults differ. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class TopicOwnershipTest {
     private static final List<String> TOPICS = List.of(
             "topic.signals",

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Topics that are changed, emptied or deleted while an instance runs: it reports this and makes no wrong decision. */
-@Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class TopicWatchTest {
     private static final int SIGTERM = 143;
@@ -170,8 +170,12 @@ final class TopicWatchTest {
         assertThat(again.logText())
                 .contains("topic=%s partition=0 first_offset=20 last_offset=34 records_at_most=15"
                         .formatted(app.signals()));
-        assertThat(Http.of(again).get("/metrics").text())
-                .contains("tidegate_lost_records_total{topic=\"%s\"} 15".formatted(app.signals()));
+        String lost = "tidegate_lost_records_total{topic=\"%s\"} 15".formatted(app.signals());
+        TidegateProcess.await(
+                Duration.ofMinutes(3),
+                lost,
+                again::logText,
+                () -> Http.of(again).get("/metrics").text().contains(lost));
         app.awaitWal(0, 35);
     }
 

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Two regional deployments on one broker: wherever its signals arrive, a tenant is written only in its regions. */
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class TwoRegionsTest {
     private static final int ROUNDS = 100;

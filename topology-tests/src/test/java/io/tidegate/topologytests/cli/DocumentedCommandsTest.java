@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Every block of commands in the documentation works as printed, with a running instance. Bash runs a block. It finds no
  * programs except those of {@link #NOT_RUN} and those that this test prepares, so a block with any other program fails.
  */
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class DocumentedCommandsTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();

@@ -8,6 +8,7 @@ import io.tidegate.topologytests.support.TestBroker;
 import io.tidegate.topologytests.support.TidegateProcess;
 import io.tidegate.topologytests.support.TopicAdmin;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -29,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Runs each kind of command that a message or the doctor recommends, as printed, and checks that it fixes its problem. */
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class RemediesTest {
     @TempDir
@@ -144,11 +145,16 @@ final class RemediesTest {
 
         RecommendedCommand.run(temp, remedy.command());
 
-        assertThat(admin.describeAcls(AclBindingFilter.ANY).values().get(30, TimeUnit.SECONDS))
-                .anySatisfy(acl -> {
-                    assertThat(acl.pattern().name()).isEqualTo("signals");
-                    assertThat(acl.entry().operation()).isEqualTo(AclOperation.READ);
-                });
+        // Brokers learn about a new ACL after the command.
+        TidegateProcess.await(Duration.ofMinutes(3), "the ACL", () -> "", () -> {
+            try {
+                return admin.describeAcls(AclBindingFilter.ANY).values().get(3, TimeUnit.MINUTES).stream()
+                        .anyMatch(acl -> acl.pattern().name().equals("signals")
+                                && acl.entry().operation() == AclOperation.READ);
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
         return true;
     }
 

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Shows how the settings map an existing topic to tenants and signals, before an instance runs. */
-@Timeout(value = 3, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class SignalsExplainTest {
     private static final JsonMapper JSON = new JsonMapper();
 

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.cli.InProcess;
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.topologytests.support.Deployment;
+import io.tidegate.topologytests.support.Http;
 import io.tidegate.topologytests.support.TidegateProcess;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Commands refer to tenants by name, and the one writer keeps names unique. */
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class TenantNamesCommandsTest {
     private static final JsonMapper JSON = new JsonMapper();
     private static final Duration WITHIN = Duration.ofSeconds(60);
@@ -130,7 +131,7 @@ final class TenantNamesCommandsTest {
     @Test
     void signalsOfAnUnknownNameAreReplayedOnceATenantHasItAndConservationHolds() throws Exception {
         app.set("42", "--external-id", "acme");
-        app.start("a");
+        Http http = Http.of(app.start("a"));
         TidegateProcess.await(WITHIN, "the name to be known", () -> app.logs(), () -> {
             app.sendQuietly("{\"tenant_id\":\"acme\"}");
             return app.verify("a").at("/tenants/42/accepted").asLong() > 0;
@@ -149,7 +150,7 @@ final class TenantNamesCommandsTest {
                 .contains("tenant_unknown");
 
         app.set("43", "--external-id", "globex");
-        app.set("42", "--entities", "0");
+        http.patch("42", "{\"max_entities\":0}");
         TidegateProcess.await(WITHIN, "a rejection of tenant 42", () -> app.logs(), () -> {
             app.sendQuietly("{\"tenant_id\":42,\"item\":\"new\"}");
             return run("rejections", "tail", "--tenant", "acme").out().contains("entity_limit");

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The billed counts of a month, on a real broker: they agree with all topics and files, even after kill -9. */
-@Timeout(value = 4, unit = TimeUnit.MINUTES)
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class UsageExportTest {
     private static final long OCTOBER = Instant.parse("2026-10-31T23:59:00Z").toEpochMilli();
     private static final long NOVEMBER = Instant.parse("2026-11-01T00:00:00Z").toEpochMilli();

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Decisions depend only on configs, state and record times. */
-@Timeout(120)
+@Timeout(600)
 class DeterminismTest {
     private static final List<String> TENANTS = List.of("0", "1", "2", "3", "18446744073709551615");
 

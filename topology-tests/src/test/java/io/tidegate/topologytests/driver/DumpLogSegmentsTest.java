@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Kafka's own log dumper reads the WAL, because its format is exactly Kafka's. */
-@Timeout(120)
+@Timeout(600)
 class DumpLogSegmentsTest {
     private static final String HEADER_LINE = "| offset: ";
 
@@ -95,7 +95,7 @@ class DumpLogSegmentsTest {
                 .redirectOutput(output.toFile())
                 .start();
         try {
-            assertThat(dumper.waitFor(60, TimeUnit.SECONDS))
+            assertThat(dumper.waitFor(5, TimeUnit.MINUTES))
                     .as("the dumper ends")
                     .isTrue();
         } finally {

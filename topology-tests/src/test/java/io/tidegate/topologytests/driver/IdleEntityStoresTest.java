@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code entity_idle_ttl} in the whole topology: its state in the stores and their changelogs. */
-@Timeout(120)
+@Timeout(600)
 class IdleEntityStoresTest {
     private static final String CONFIG = "\"max_entities\":150,\"entity_idle_ttl\":\"PT16.384S\"";
     private static final long GRANULE_MS = 1_024;

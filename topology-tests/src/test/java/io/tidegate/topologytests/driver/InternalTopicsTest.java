@@ -33,7 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Records of other programs on any topic stop nothing and cause no gap in a tenant's sequence numbers. */
-@Timeout(120)
+@Timeout(600)
 class InternalTopicsTest {
     private static final String[] KEYS = {
         "42",

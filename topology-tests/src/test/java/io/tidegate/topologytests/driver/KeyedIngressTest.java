@@ -48,7 +48,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * <p>In the driver all topics have one partition, so this is the task of shard 0. A second topology represents the tasks of the
  * other partitions; the test hands its envelopes to the first.
  */
-@Timeout(120)
+@Timeout(600)
 final class KeyedIngressTest {
     private static final int SHARDS = 4;
     private static final List<String> HERE = ofShard(0, 5);

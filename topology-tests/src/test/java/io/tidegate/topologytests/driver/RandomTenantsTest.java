@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Random tenants: compares each decision with an independent model. */
-@Timeout(180)
+@Timeout(600)
 class RandomTenantsTest {
     private static final int STEPS = 1_000;
     private static final BigInteger NANOS = BigInteger.valueOf(1_000_000_000L);

@@ -10,13 +10,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -25,13 +25,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Faults of the broker under load; each test has its own broker. Nothing is lost or duplicated. */
-@Timeout(value = 8, unit = TimeUnit.MINUTES)
+@Timeout(value = 30, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class BrokerFaultTest {
-    /** Shorter than the freeze, so that requests to the broker time out. */
-    private static final int MAX_BLOCK_MS = 3000;
-
-    private static final long FREEZE_MS = 4500;
+    private static final int MAX_BLOCK_MS = 5000;
     private static final long AWAY_MS = 12_000;
 
     @TempDir
@@ -40,9 +37,8 @@ final class BrokerFaultTest {
     private BrokerCluster broker;
     private Deployment app;
 
-    @BeforeEach
-    void startBroker() throws Exception {
-        broker = BrokerCluster.start(temp.resolve("broker"), 1);
+    private void start(BrokerCluster started) {
+        broker = started;
         app = new Deployment(broker.bootstrapServers(), "faults", temp);
     }
 
@@ -55,6 +51,7 @@ final class BrokerFaultTest {
     @ParameterizedTest
     @ValueSource(strings = {"streams", "classic"})
     void aCommitThatTimesOutWhileTheBrokerIsFrozenLosesNothing(String protocol) throws Exception {
+        start(BrokerCluster.start(temp.resolve("broker"), 1));
         TidegateProcess instance = app.start(
                 "a",
                 "--set",
@@ -64,7 +61,7 @@ final class BrokerFaultTest {
                 "--set",
                 "kafka.producer.max.block.ms=" + MAX_BLOCK_MS,
                 "--set",
-                "kafka.producer.transaction.timeout.ms=10000");
+                "kafka.producer.transaction.timeout.ms=60000");
         app.prepareLoad();
         Deployment.Load load = app.startLoad();
         freezeAt(ApiKeys.TXN_OFFSET_COMMIT, instance);
@@ -90,15 +87,16 @@ final class BrokerFaultTest {
                 frozen.completeExceptionally(e);
             }
         });
-        frozen.get(1, TimeUnit.MINUTES);
-        // The duration is the fault: longer than the client waits.
-        Thread.sleep(FREEZE_MS);
-        broker.thaw(0);
-        TidegateProcess.await(
-                Duration.ofMinutes(1),
-                "the commit to time out at " + step,
-                instance::logText,
-                () -> commitsTimedOut(instance) > timedOut);
+        frozen.get(3, TimeUnit.MINUTES);
+        try {
+            TidegateProcess.await(
+                    Duration.ofMinutes(3),
+                    "the commit to time out at " + step,
+                    instance::logText,
+                    () -> commitsTimedOut(instance) > timedOut);
+        } finally {
+            broker.thaw(0);
+        }
     }
 
     private static int commitsTimedOut(TidegateProcess instance) {
@@ -107,10 +105,10 @@ final class BrokerFaultTest {
 
     @Test
     void aBrokerThatIsKilledAndComesBackLosesNothing() throws Exception {
-        var sending = loadTheInstance();
+        Deployment.Load load = loadTheInstance();
         broker.kill(0);
         broker.restart(0);
-        assertSent(sending);
+        load.stop();
 
         app.assertLoadIsAccountedFor();
     }
@@ -121,7 +119,27 @@ final class BrokerFaultTest {
      */
     @Test
     void aBrokerThatForgetsTheEndOfTransactionsLosesNothing() throws Exception {
-        var sending = loadTheInstance();
+        Deployment.Load load = loadTheInstance();
+        KafkaProducer<String, String> gone = withAnOpenTransaction();
+        broker.kill(0);
+        // Sends nothing to the broker, like a killed producer.
+        gone.close(Duration.ZERO);
+        // The duration is the fault.
+        Thread.sleep(AWAY_MS);
+        broker.restart(0);
+        load.stop();
+
+        // At the second look, a minute after the restart, if each question is answered at once.
+        TidegateProcess.await(
+                Duration.ofMinutes(6),
+                "the end of the transaction that nobody ends",
+                app::logs,
+                () -> app.logs().contains("transactional_id=" + app.applicationId() + "-gone"));
+        app.assertLoadIsAccountedFor();
+    }
+
+    /** Begins again if the brokers aborted it, because they or this test were too slow. */
+    private KafkaProducer<String, String> withAnOpenTransaction() throws InterruptedException {
         Map<String, Object> config = Map.of(
                 "bootstrap.servers",
                 broker.bootstrapServers(),
@@ -129,34 +147,28 @@ final class BrokerFaultTest {
                 app.applicationId() + "-gone",
                 "transaction.timeout.ms",
                 (int) AWAY_MS - 2000);
-        var gone = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer());
-        gone.initTransactions();
-        gone.beginTransaction();
-        for (String topic : List.of("quota-exceeded", "accepted", "by-tenant")) {
-            gone.send(new ProducerRecord<>(app.topic(topic), 0, "1", "nobody ends this"))
-                    .get();
+        while (true) {
+            var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer());
+            producer.initTransactions();
+            producer.beginTransaction();
+            try {
+                for (String topic : List.of("quota-exceeded", "accepted", "by-tenant")) {
+                    producer.send(new ProducerRecord<>(app.topic(topic), 0, "1", "nobody ends this"))
+                            .get();
+                }
+                return producer;
+            } catch (ExecutionException e) {
+                producer.close(Duration.ZERO);
+            }
         }
-        broker.kill(0);
-        // Sends nothing to the broker, like a killed producer.
-        gone.close(Duration.ZERO);
-        // The duration is the fault.
-        Thread.sleep(AWAY_MS);
-        broker.restart(0);
-        assertSent(sending);
-
-        app.assertLoadIsAccountedFor();
     }
 
-    private static void assertSent(CompletableFuture<TidegateProcess.Result> sending) throws Exception {
-        TidegateProcess.Result sent = sending.get(3, TimeUnit.MINUTES);
-        assertThat(sent.exit()).as(sent.err()).isZero();
-    }
-
-    private CompletableFuture<TidegateProcess.Result> loadTheInstance() throws Exception {
+    private Deployment.Load loadTheInstance() throws Exception {
+        start(BrokerCluster.start(temp.resolve("broker"), 1, BrokerCluster.SHORT_SESSION));
         app.start("a");
         app.prepareLoad();
-        var sending = app.load("15s");
+        Deployment.Load load = app.startLoad();
         app.awaitRecordsOfTenant1(200);
-        return sending;
+        return load;
     }
 }

@@ -14,7 +14,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -44,7 +43,7 @@ final class CommitFaultTest {
     private static final Duration PAUSE = Duration.ofMillis(200);
 
     /** A minute after the last failure. */
-    private static final Duration READY_AGAIN_WITHIN = Duration.ofMinutes(4);
+    private static final Duration READY_AGAIN_WITHIN = Duration.ofMinutes(8);
 
     @TempDir
     static Path brokerDir;
@@ -99,14 +98,14 @@ final class CommitFaultTest {
         try (Deployment app = deployment("commit.interval.ms=200", "group.protocol=" + protocol)) {
             app.init();
             app.prepareLoad();
-            var sending = app.load("20s");
+            Deployment.Load load = app.startLoad();
             TidegateProcess frozen = app.launchFaulty("a", Fault.FREEZE, Moment.BETWEEN_COMMIT_AND_APPEND, 20);
             TidegateProcess.await(
                     HAPPENS_WITHIN, "the instance to stand still", frozen::logText, () -> isStopped(frozen));
 
             // The session of the frozen instance ends, and the other one owns all tasks.
             app.start("b");
-            assertSent(sending);
+            load.stop();
             JsonNode verified = app.verify("b");
             frozen.signal("CONT");
 
@@ -195,11 +194,6 @@ final class CommitFaultTest {
 
     private static void send(Deployment app) throws Exception {
         app.send(TENANTS * EACH, i -> "{\"tenant_id\":%d,\"item\":%d}".formatted(1 + i % TENANTS, i));
-    }
-
-    private static void assertSent(CompletableFuture<TidegateProcess.Result> sending) throws Exception {
-        TidegateProcess.Result sent = sending.get(3, TimeUnit.MINUTES);
-        assertThat(sent.exit()).as(sent.err()).isZero();
     }
 
     private static void assertWhole(Deployment app, String instance) throws Exception {

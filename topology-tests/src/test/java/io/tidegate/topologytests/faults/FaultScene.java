@@ -7,6 +7,7 @@ import io.tidegate.topologytests.support.TidegateProcess;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -49,7 +50,7 @@ final class FaultScene implements AutoCloseable {
     /** Java's exit code after a SIGTERM that it handled. */
     private static final int SIGTERM_EXIT = 143;
 
-    private static final Duration RECOVERS_WITHIN = Duration.ofMinutes(3);
+    private static final Duration RECOVERS_WITHIN = Duration.ofMinutes(6);
 
     /** The rate of all tenants except the {@link Traffic#HOT} one. */
     private static final long SIGNALS_PER_SEC = 400;
@@ -330,8 +331,9 @@ final class FaultScene implements AutoCloseable {
             producer.sendOffsetsToTransaction(offsets, outsider.groupMetadata());
             var stableMs = CompletableFuture.supplyAsync(
                     () -> {
+                        long beforeMs = System.currentTimeMillis();
                         producer.abortTransaction();
-                        return System.currentTimeMillis();
+                        return beforeMs;
                     },
                     CompletableFuture.delayedExecutor(duration.toMillis(), TimeUnit.MILLISECONDS));
             step.call();
@@ -415,6 +417,14 @@ final class FaultScene implements AutoCloseable {
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
                 found.add(file);
                 return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException failure) throws IOException {
+                if (failure instanceof NoSuchFileException) {
+                    return FileVisitResult.CONTINUE; // A running instance has renamed or removed it.
+                }
+                throw failure;
             }
         });
         return found;

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Faults of brokers and of the network, with three brokers, three copies of everything and two instances under load. Each test
  * ends with the check of all promises.
  */
-@Timeout(value = 6, unit = TimeUnit.MINUTES)
+@Timeout(value = 30, unit = TimeUnit.MINUTES)
 @Tag("long")
 final class QuorumFaultTest {
     private static final long SEED = 20_260_102;

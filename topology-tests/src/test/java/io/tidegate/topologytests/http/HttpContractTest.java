@@ -23,15 +23,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The API matches {@code openapi.yaml}: the test provokes each documented answer on a real instance and checks its form, and no
  * answer is undocumented.
  */
+@Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class HttpContractTest {
     private static final String ADMIN = "admin-0123456789abcdef";
     private static final String READ = "read-0123456789abcdef";
@@ -759,6 +762,7 @@ final class HttpContractTest {
             String line;
             do {
                 line = lines.readLine();
+                assertThat(line).as("the stream has ended").isNotNull();
             } while (!line.startsWith("data: {\"topic\""));
             seen.set(true);
             sender.join();

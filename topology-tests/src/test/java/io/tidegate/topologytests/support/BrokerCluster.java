@@ -30,6 +30,8 @@ import org.apache.kafka.common.TopicPartition;
  * cut. Not thread-safe.
  */
 public final class BrokerCluster implements AutoCloseable {
+    public static final Duration SHORT_SESSION = Duration.ofSeconds(4);
+    private static final Duration PATIENT_SESSION = Duration.ofMinutes(10);
     private static final int STARTS_MAX = 5;
     private static final Duration COMPLETE_WITHIN = Duration.ofSeconds(90);
     private static final int ANSWER_S = 30;
@@ -41,12 +43,20 @@ public final class BrokerCluster implements AutoCloseable {
 
     private BrokerCluster() {}
 
+    /** Starts one broker that no delay fences, or several that soon notice when one is gone. */
     public static BrokerCluster start(Path directory, int count) throws Exception {
+        return start(directory, count, count == 1 ? PATIENT_SESSION : SHORT_SESSION);
+    }
+
+    /**
+     * @param session how long a silent broker stays in the cluster; a killed one is accepted again only after that
+     */
+    public static BrokerCluster start(Path directory, int count, Duration session) throws Exception {
         Files.createDirectories(directory);
         for (int left = STARTS_MAX; ; left--) {
             BrokerCluster cluster = new BrokerCluster();
             try {
-                cluster.startAll(Files.createTempDirectory(directory, "brokers"), count);
+                cluster.startAll(Files.createTempDirectory(directory, "brokers"), count, session);
                 return cluster;
             } catch (Exception e) {
                 cluster.close();
@@ -58,7 +68,7 @@ public final class BrokerCluster implements AutoCloseable {
         }
     }
 
-    private void startAll(Path directory, int count) throws Exception {
+    private void startAll(Path directory, int count, Duration session) throws Exception {
         List<Integer> ports = FreePorts.find(4 * count);
         String voters = IntStream.range(0, count)
                 .mapToObj(i -> "%d@127.0.0.1:%d".formatted(i + 1, ports.get(count + i)))
@@ -71,6 +81,7 @@ public final class BrokerCluster implements AutoCloseable {
             wires.add(TcpProxy.start(wire, behindWire));
             wirePorts.add(wire);
             Map<String, String> settings = settings(count);
+            settings.put("broker.session.timeout.ms", Long.toString(session.toMillis()));
             settings.put("node.id", Integer.toString(i + 1));
             settings.put("controller.quorum.voters", voters);
             settings.put(
@@ -108,7 +119,6 @@ public final class BrokerCluster implements AutoCloseable {
         settings.put("transaction.state.log.min.isr", inSync);
         settings.put("share.coordinator.state.topic.replication.factor", copies);
         settings.put("share.coordinator.state.topic.min.isr", inSync);
-        settings.put("broker.session.timeout.ms", "4000");
         settings.put("broker.heartbeat.interval.ms", "500");
         settings.put("group.min.session.timeout.ms", "1000");
         settings.put("group.streams.heartbeat.interval.ms", "500");

@@ -10,6 +10,7 @@ import io.tidegate.config.SettingsLoader;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tools.LoadGenerator;
 import io.tidegate.wal.DataDir;
+import io.tidegate.wal.WalException;
 import io.tidegate.wal.WalReader;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -31,9 +32,9 @@ import org.apache.kafka.common.serialization.StringSerializer;
 /** One application with its own topics, so that many can share a broker: its instances, and commands on it. */
 public final class Deployment implements AutoCloseable {
     private static final JsonMapper JSON = new JsonMapper();
-    public static final Duration TAKES_EFFECT_WITHIN = Duration.ofSeconds(30);
+    public static final Duration TAKES_EFFECT_WITHIN = Duration.ofMinutes(3);
 
-    private static final int SETTLES_WITHIN_S = 180 * TidegateProcess.PATIENCE;
+    private static final int SETTLES_WITHIN_S = 360 * TidegateProcess.PATIENCE;
 
     private final String bootstrapServers;
     private final String name;
@@ -121,9 +122,9 @@ public final class Deployment implements AutoCloseable {
     }
 
     /** Returns the settings of the instances, as far as they are the same for all. */
-    public Settings settings() {
+    public Settings settings(String... more) {
         Map<String, String> values = new HashMap<>();
-        Stream.of(connection())
+        Stream.concat(Stream.of(connection()), Stream.of(more))
                 .filter(word -> !word.equals("--set"))
                 .map(setting -> setting.split("=", 2))
                 .forEach(setting -> values.put(setting[0], setting[1]));
@@ -241,8 +242,12 @@ public final class Deployment implements AutoCloseable {
     }
 
     public void sendQuietly(String value) {
+        sendQuietly(1, value);
+    }
+
+    public void sendQuietly(int count, String value) {
         try {
-            send(1, i -> value);
+            send(count, i -> value);
         } catch (Exception e) {
             throw new AssertionError(e);
         }
@@ -258,7 +263,7 @@ public final class Deployment implements AutoCloseable {
                 sent.add(producer.send(new ProducerRecord<>(signals(), 0, null, value.apply(i))));
             }
             for (var one : sent) {
-                one.get(30, TimeUnit.SECONDS);
+                one.get(3, TimeUnit.MINUTES);
             }
         }
     }
@@ -303,11 +308,13 @@ public final class Deployment implements AutoCloseable {
     public Load startLoad() {
         AtomicBoolean stopping = new AtomicBoolean();
         var plan = new LoadGenerator.Plan(20, 500, 0.7, 1_000, 200, Duration.ofMinutes(10), Long.MAX_VALUE, 7, 1, null);
+        // A broker may be away for longer than a producer waits by default.
+        Settings patient = settings("kafka.delivery.timeout.ms=600000");
         var sent = CompletableFuture.runAsync(
-                () -> new LoadGenerator(settings(), plan).run(new LoadGenerator.Progress(), stopping::get));
+                () -> new LoadGenerator(patient, plan).run(new LoadGenerator.Progress(), stopping::get));
         return () -> {
             stopping.set(true);
-            sent.get(3, TimeUnit.MINUTES);
+            sent.get(10, TimeUnit.MINUTES);
         };
     }
 
@@ -329,7 +336,7 @@ public final class Deployment implements AutoCloseable {
      */
     public void awaitRecordsOfTenant1(long count) throws InterruptedException {
         TidegateProcess.await(
-                Duration.ofMinutes(3), "records of tenant 1 in the WAL", this::logs, () -> recordsOfTenant1() > count);
+                Duration.ofMinutes(6), "records of tenant 1 in the WAL", this::logs, () -> recordsOfTenant1() > count);
     }
 
     /** Waits until a tenant has at least {@code count} records in the WAL of the instance {@code a}. */
@@ -355,7 +362,8 @@ public final class Deployment implements AutoCloseable {
                 }
             }
             return count;
-        } catch (IOException e) {
+        } catch (IOException | WalException e) {
+            // The instance is changing the files.
             return 0;
         }
     }

@@ -67,7 +67,7 @@ public final class Http {
     /** @param headers alternating names and values */
     public Answer send(String method, String path, String body, String... headers) {
         HttpRequest.Builder request =
-                HttpRequest.newBuilder(URI.create(url + path)).timeout(Duration.ofSeconds(30));
+                HttpRequest.newBuilder(URI.create(url + path)).timeout(Duration.ofMinutes(3));
         request.method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
         boolean typed = false;
         for (int i = 0; i < headers.length; i += 2) {
@@ -89,6 +89,17 @@ public final class Http {
             Thread.currentThread().interrupt();
             throw new AssertionError(e);
         }
+    }
+
+    /** Changes a tenant's config, and waits until the instance has applied the change. */
+    public void patch(String tenant, String changes) throws InterruptedException {
+        String path = "/v1/tenants/" + tenant;
+        TidegateProcess.await(
+                Duration.ofMinutes(3),
+                "the change of tenant %s to be applied: ".formatted(tenant),
+                () -> send("PATCH", path, changes).text(),
+                // An equal change writes nothing, and waits again.
+                () -> send("PATCH", path, changes).json().path("applied").asBoolean());
     }
 
     public Answer get(String path, String... headers) {

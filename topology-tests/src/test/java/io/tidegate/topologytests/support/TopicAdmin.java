@@ -17,15 +17,27 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Changes to topics while an instance runs, and their effects. */
 public final class TopicAdmin {
-    private static final int WITHIN_S = 30;
+    private static final int WITHIN_S = 180;
 
     private TopicAdmin() {}
 
-    /** Changes a setting of a topic. */
+    /** Changes a setting of a topic, and waits until a broker has read the change. */
     public static void set(Admin admin, String topic, String setting, String value) throws Exception {
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
         AlterConfigOp op = new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET);
         admin.incrementalAlterConfigs(Map.of(resource, List.of(op))).all().get(WITHIN_S, TimeUnit.SECONDS);
+        TidegateProcess.await(Duration.ofSeconds(WITHIN_S), "the setting " + setting, () -> "", () -> {
+            try {
+                ConfigEntry now = admin.describeConfigs(List.of(resource))
+                        .all()
+                        .get(WITHIN_S, TimeUnit.SECONDS)
+                        .get(resource)
+                        .get(setting);
+                return now != null && value.equals(now.value());
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        });
     }
 
     /** Creates topics, and waits until each of their partitions has a leader that answers. */
