@@ -66,9 +66,11 @@ function showCluster() {
       : paused.length > 0 ? [`paused: ${paused.join('; ')}`, 'bad']
         : instances.every((one) => one.ready) ? ['running', 'good'] : [instances.find((one) => !one.ready).state, 'wait'];
   const lag = status.lag ?? instances.reduce((sum, one) => sum + (one.lag ?? 0), 0);
-  box.replaceChildren(pill(...state),
+  const shown = [pill(...state),
     h('span', {}, h('b', { id: 'instances' }, number(instances.length)), instances.length === 1 ? ' instance' : ' instances'),
-    h('span', {}, 'lag ', h('b', {}, number(lag))));
+    h('span', {}, 'lag ', h('b', {}, number(lag)))];
+  // Screen readers announce each change.
+  if (shown.map((one) => one.outerHTML).join('') !== box.innerHTML) box.replaceChildren(...shown);
 }
 
 /** The causes why instances are paused, each once and without its details, which the page of the instances shows. */
@@ -89,7 +91,8 @@ async function signIn() {
 
 function showStale() {
   const stale = document.getElementById('stale');
-  if (isAskingToken()) lastAnswerMs = Date.now();
+  // A page that asks nothing gets no answer.
+  if (isAskingToken() || document.hidden) lastAnswerMs = Date.now();
   const old = Date.now() - lastAnswerMs > STALE_AFTER_MS;
   document.body.classList.toggle('is-stale', old);
   if (old && stale.hidden) {
@@ -146,7 +149,7 @@ document.getElementById('theme').addEventListener('click', () => {
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => page?.redraw?.());
 window.addEventListener('hashchange', () => { open(); main.focus({ preventScroll: true }); scrollTo(0, 0); });
-document.addEventListener('visibilitychange', () => { if (!document.hidden) poll(); });
+document.addEventListener('visibilitychange', () => { if (!document.hidden) { lastAnswerMs = Date.now(); poll(); } });
 setInterval(showStale, 1000);
 
 setTheme(kept.get('theme'));

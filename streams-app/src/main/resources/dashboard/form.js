@@ -21,7 +21,8 @@ const PERIODS = ['hour', 'day', 'month'];
 const TYPES_MAX = 16;
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-const digits = (text) => text.trim().replaceAll(/[, _]/g, '');
+/** Removes separators of thousands. A decimal comma stays, and is not a whole number. */
+const digits = (text) => (/^\d{1,3}([, _]\d{3})+$/.test(text.trim()) ? text.replaceAll(/[, _]/g, '') : text).trim();
 const isExact = (value) => (typeof value === 'number' ? value <= Number.MAX_SAFE_INTEGER : !value || typeof value !== 'object' || Object.values(value).every(isExact));
 const whole = (text, max) => /^\d+$/.test(text) && Number(text) <= max;
 
@@ -135,7 +136,7 @@ export function configForm(id, current, saved) {
 
   /** The limits in the rows, in the format of a config; null if one is invalid. */
   function readTypes() {
-    const signals = {};
+    const signals = Object.create(null); // a value of `signal` may be __proto__
     let wrong = '';
     for (const row of rows.children) {
       const [type, perSecond, burst] = ['type', 'rate', 'burst'].map((part) => row.querySelector(`[data-part=${part}]`).value);
@@ -229,7 +230,7 @@ export function configForm(id, current, saved) {
     } else if (changes.signals === null) unset.push('--signal');
     if (changes.periods === 'unlimited') set.push('--period unlimited');
     else if (changes.periods !== undefined) {
-      if (changes.periods === null || (config().periods ?? []).length > changes.periods.length) unset.push('--period');
+      if (changes.periods === null || (config().periods ?? []).some((one) => !changes.periods.some((other) => other.per === one.per))) unset.push('--period');
       (changes.periods ?? []).forEach((one) => set.push(`--period ${one.per}=${one.max_signals ?? ''}${one.max_bytes === null ? '' : `,${one.max_bytes}`}`));
     }
     for (const [name, option] of [['required_regions', '--region'], ['external_ids', '--external-id']]) {
@@ -246,14 +247,19 @@ export function configForm(id, current, saved) {
   function showLines() {
     const changes = changed();
     if (!changes || Object.keys(changes).length === 0) {
-      linesBox.replaceChildren(command(`tidegate tenants get ${id}`), command(curl(path)));
+      showIfChanged(linesBox, [command(`tidegate tenants get ${id}`), command(curl(path))]);
       return;
     }
     const { set, unset } = optionsOf(changes);
-    linesBox.replaceChildren(...[
+    showIfChanged(linesBox, [
       unset.length ? command(`tidegate tenants unset ${id} ${unset.join(' ')}`) : '',
       set.length ? command(`tidegate tenants set ${id} ${set.join(' ')}`) : '',
       command(curl(path, `-X ${shown().config ? 'PATCH' : 'PUT'} -H 'Content-Type: application/json' -d ${shellQuote(JSON.stringify(shown().config ? patch(changes) : changes))} `))].filter(Boolean));
+  }
+
+  /** Keeps the focus in lines that are the same. */
+  function showIfChanged(box, lines) {
+    if (lines.map((line) => line.outerHTML).join('') !== [...box.children].map((line) => line.outerHTML).join('')) box.replaceChildren(...lines);
   }
 
   function failedField(e) {

@@ -215,7 +215,7 @@ function tenantList(choices) {
     table.setAttribute('aria-rowcount', matched + 1);
     const from = Math.max(0, firstInSight() - 5);
     const to = Math.min(matched, lastInSight() + 6);
-    const focused = document.activeElement?.closest?.('.row')?.dataset.index;
+    const focused = document.activeElement?.closest?.('.row')?.dataset;
     const rows = [];
     for (let index = from; index < to; index++) {
       const tenant = pages[Math.floor(index / PAGE)]?.rows[index % PAGE];
@@ -224,7 +224,8 @@ function tenantList(choices) {
       rows.push(row);
     }
     spacer.replaceChildren(...rows);
-    if (focused !== undefined) spacer.querySelector(`[data-index="${focused}"] a`)?.focus({ preventScroll: true });
+    // The tenant may be in another row now.
+    if (focused) (spacer.querySelector(`[data-tenant="${focused.tenant}"] a`) ?? spacer.querySelector(`[data-index="${focused.index}"] a`))?.focus({ preventScroll: true });
   }
 
   function tenantRow(tenant, index) {

@@ -64,7 +64,8 @@ export function wal() {
       tenants.replaceChildren(empty('No segment is sealed yet', 'A segment is sealed when it is full or old enough. Only sealed segments count for the storage quota.'));
       return;
     }
-    const focused = document.activeElement?.dataset?.segments;
+    const focused = document.activeElement?.closest?.('[data-segments], [data-tenant] a');
+    const focusedTenant = focused?.dataset.segments ?? focused?.closest('[data-tenant]').dataset.tenant;
     tenants.replaceChildren(h('table', { class: 'wide' }, h('thead', {}, h('tr', {}, ['Tenant', 'Segments', 'Size', 'Pruned below', ''].map((name, i) => h('th', { scope: 'col', class: i > 0 && i < 4 ? 'num' : '' }, name)))),
       h('tbody', {}, rows.flatMap((one) => {
         const box = open.get(one.id) ?? h('div', {});
@@ -74,7 +75,7 @@ export function wal() {
         h('tr', { class: 'more' }, h('td', { colspan: 5 }, box))];
       }))),
     answer.matched > TENANTS ? h('p', { class: 'hint' }, `The ${TENANTS} largest of ${number(answer.matched)} tenants.`) : '');
-    if (focused) tenants.querySelector(`[data-segments="${focused}"]`)?.focus();
+    if (focused) tenants.querySelector(focused.dataset.segments ? `[data-segments="${focusedTenant}"]` : `[data-tenant="${focusedTenant}"] a`)?.focus();
   }
 
   return {

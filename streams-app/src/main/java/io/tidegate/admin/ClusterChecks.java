@@ -29,6 +29,8 @@ import org.slf4j.LoggerFactory;
 public final class ClusterChecks {
     private static final Logger LOG = LoggerFactory.getLogger(ClusterChecks.class);
 
+    static final String CLUSTER_ID = "cluster.id";
+
     /** KIP-890: from this {@code transaction.version} on, brokers separate the transactions of one producer. */
     private static final int TRANSACTIONS_DEFENDED = 2;
 
@@ -134,7 +136,7 @@ public final class ClusterChecks {
     Map<String, String> identity() {
         Map<String, String> identity = new HashMap<>(settings.fixedForDataDir());
         String topic = settings.topics().accepted();
-        identity.put("cluster.id", KafkaAnswers.get(admin.describeCluster().clusterId(), "describing the cluster"));
+        identity.put(CLUSTER_ID, KafkaAnswers.get(admin.describeCluster().clusterId(), "describing the cluster"));
         identity.put(
                 "topic.id",
                 new TopicStates(admin, settings.bootstrapServers())

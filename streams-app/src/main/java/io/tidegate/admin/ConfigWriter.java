@@ -53,7 +53,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ConfigWriter implements AutoCloseable {
     private static final Duration READ_WITHIN = Duration.ofSeconds(30);
-    private static final Duration RETRY_FOR = Duration.ofSeconds(60);
+    private static final Duration RETRY_FOR = Duration.ofSeconds(50);
+    private static final Duration SILENT_FOR = Duration.ofSeconds(25);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(2);
     private static final int WRITE_WITHIN_MS = 20_000;
@@ -156,7 +157,8 @@ public final class ConfigWriter implements AutoCloseable {
      * @return the outcome of each change; only the rejected ones if there are any
      */
     public synchronized Map<ConfigKey, Outcome> changeAll(Map<ConfigKey, ConfigEdit> edits, String by) {
-        long deadline = System.nanoTime() + RETRY_FOR.toNanos();
+        long begunNanos = System.nanoTime();
+        long deadline = begunNanos + RETRY_FOR.toNanos();
         for (int attempt = 1; ; attempt++) {
             try {
                 if (attempt > 1) {
@@ -170,7 +172,11 @@ public final class ConfigWriter implements AutoCloseable {
                 throw new AdminException("writing was interrupted", e);
             } catch (KafkaException e) {
                 closeProducer();
-                boolean hopeless = e instanceof AuthorizationException || e instanceof AuthenticationException;
+                // A second attempt would end after the time that a request over HTTP may take.
+                boolean isSilent =
+                        e instanceof TimeoutException && System.nanoTime() - begunNanos > SILENT_FOR.toNanos();
+                boolean hopeless =
+                        isSilent || e instanceof AuthorizationException || e instanceof AuthenticationException;
                 if (hopeless || attempt == ATTEMPTS_MAX || System.nanoTime() > deadline) {
                     String outcome = inDoubt == null ? "failed" : "failed, and may or may not have happened";
                     close();
@@ -496,7 +502,12 @@ public final class ConfigWriter implements AutoCloseable {
         if (consumer != null) {
             return consumer;
         }
-        KafkaConsumer<byte[], byte[]> opened = TopicReader.consumer(settings, IsolationLevel.READ_COMMITTED);
+        KafkaConsumer<byte[], byte[]> opened;
+        try {
+            opened = TopicReader.consumer(settings, IsolationLevel.READ_COMMITTED);
+        } catch (KafkaException e) {
+            throw KafkaAnswers.noClient(settings, e);
+        }
         try {
             List<PartitionInfo> partitions = opened.partitionsFor(topic, READ_WITHIN);
             if (partitions == null || partitions.isEmpty()) {

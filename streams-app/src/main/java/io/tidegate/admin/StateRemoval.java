@@ -82,6 +82,15 @@ public final class StateRemoval implements AutoCloseable {
         return new Plan(settings.applicationId(), topics, kept);
     }
 
+    /** Returns what the identity of a data directory of this application says. Its topics may be deleted already. */
+    public Map<String, String> owner() {
+        return Map.of(
+                ClusterChecks.CLUSTER_ID,
+                KafkaAnswers.get(admin.describeCluster().clusterId(), "describing the cluster"),
+                Settings.APPLICATION_ID,
+                settings.applicationId());
+    }
+
     /**
      * Deletes the group and topics of a plan.
      *

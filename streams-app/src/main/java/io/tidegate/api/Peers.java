@@ -146,9 +146,14 @@ final class Peers {
     }
 
     private CompletableFuture<Answer> send(String address, String path) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(
-                        URI.create("%s://%s%s%s".formatted(scheme, address, INTERNAL, path)))
-                .timeout(ANSWER_WITHIN);
+        HttpRequest.Builder request;
+        try {
+            request = HttpRequest.newBuilder(URI.create("%s://%s%s%s".formatted(scheme, address, INTERNAL, path)))
+                    .timeout(ANSWER_WITHIN);
+        } catch (IllegalArgumentException e) {
+            // Such as a host name with an underscore.
+            return CompletableFuture.completedFuture(new Answer(address, 0, null));
+        }
         if (token != null) {
             request.header("Authorization", "Bearer " + token);
         }

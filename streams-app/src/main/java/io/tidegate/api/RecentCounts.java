@@ -134,6 +134,9 @@ final class RecentCounts {
         private @Nullable Series series;
         private long changedMs;
 
+        /** Whether counts were left out for lack of room, so that the others would mislead. */
+        private boolean isIncomplete;
+
         Tenant(int shard, long[] counts) {
             this.shard = shard;
             this.counts = counts;
@@ -196,13 +199,12 @@ final class RecentCounts {
 
     /** Drops the counters of shards that are no longer here. Their past counts stay for an hour. */
     synchronized void retain(Set<Integer> own, long nowMs) {
-        if (shards.keySet().retainAll(own)) {
-            tenants.values().removeIf(tenant -> {
-                boolean gone = !own.contains(tenant.shard) && nowMs - tenant.changedMs > SPAN_MS;
-                rows -= gone ? rows(tenant) : 0;
-                return gone;
-            });
-        }
+        shards.keySet().retainAll(own);
+        tenants.values().removeIf(tenant -> {
+            boolean gone = !own.contains(tenant.shard) && nowMs - tenant.changedMs > SPAN_MS;
+            rows -= gone ? rows(tenant) : 0;
+            return gone;
+        });
     }
 
     private static int rows(Tenant tenant) {
@@ -247,6 +249,7 @@ final class RecentCounts {
     private void add(Tenant tenant, int outcome, long more, long nowMs) {
         boolean fresh = tenant.series == null || !tenant.series.has(outcome);
         if (fresh && rows >= ROWS_MAX) {
+            tenant.isIncomplete = true;
             return;
         }
         rows += fresh ? 1 : 0;
@@ -280,7 +283,7 @@ final class RecentCounts {
     /** Returns the counts of one tenant; null if it has no history here. */
     synchronized @Nullable Points tenant(TenantId id, long nowMs) {
         Tenant tenant = tenants.get(id);
-        if (tenant == null) {
+        if (tenant == null || tenant.isIncomplete) {
             return null;
         }
         Series series = tenant.series == null ? new Series(TENANT_STEP_MS, nowMs) : tenant.series;
@@ -303,7 +306,7 @@ final class RecentCounts {
     /** Returns a tenant's last five minutes; null if it has no history. */
     synchronized @Nullable Recent recent(TenantId id, long nowMs) {
         Tenant tenant = tenants.get(id);
-        if (tenant == null) {
+        if (tenant == null || tenant.isIncomplete) {
             return null;
         }
         if (tenant.series == null) {

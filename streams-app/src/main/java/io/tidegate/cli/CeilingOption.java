@@ -27,7 +27,7 @@ final class CeilingOption {
     static Ceiling apply(List<String> named, @Nullable Ceiling before) {
         for (String limit : named) {
             // Picocli would take an empty one as the end of options, or as the value of the one before.
-            if (limit.isBlank() || limit.startsWith("=") || limit.startsWith("-")) {
+            if (limit.startsWith("=") || limit.startsWith("-") || limit.indexOf('=') < 0) {
                 throw new IllegalArgumentException("--ceiling: '%s' is not LIMIT=VALUE".formatted(limit));
             }
         }
@@ -35,7 +35,10 @@ final class CeilingOption {
         CommandSpec known = CommandSpec.forAnnotatedObject(limits);
         String[] options = named.stream().map(limit -> "--" + limit).toArray(String[]::new);
         try {
-            new CommandLine(known).setCaseInsensitiveEnumValuesAllowed(true).parseArgs(options);
+            new CommandLine(known)
+                    .setCaseInsensitiveEnumValuesAllowed(true)
+                    .setExpandAtFiles(false)
+                    .parseArgs(options);
             named.forEach(CeilingOption::checkHasValue);
             return new Ceiling(
                     limits.apply(before == null ? TenantConfig.unlimited(TenantId.DEFAULT, "") : before.limits()));

@@ -30,8 +30,14 @@ final class ConfigTexts {
     /** Returns the fields that differ, with both values. */
     static List<String> difference(@Nullable TenantConfig from, TenantConfig to) {
         ObjectNode before = from == null ? Json.object() : (ObjectNode) Json.tree(TenantConfigJson.write(from));
+        ObjectNode after = (ObjectNode) Json.tree(TenantConfigJson.write(to));
         List<String> fields = new ArrayList<>();
-        Json.tree(TenantConfigJson.write(to)).properties().forEach(field -> {
+        before.properties().forEach(field -> {
+            if (!after.has(field.getKey()) && isShown(field)) {
+                fields.add("%s: %s → unset".formatted(field.getKey(), field.getValue()));
+            }
+        });
+        after.properties().forEach(field -> {
             JsonNode earlier = before.get(field.getKey());
             if (earlier == null ? isShown(field) : !earlier.equals(field.getValue())) {
                 fields.add(

@@ -234,6 +234,10 @@ final class DemoCommand implements Callable<Integer> {
         print("checking conservation …");
         ConservationCheck.Balance balance =
                 new ConservationCheck(settings).check(List.of(new DataDir(settings.dataDir())), SETTLE, progress -> {});
+        return ExitCodes.afterPrinting(balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE, () -> print(balance));
+    }
+
+    private void print(ConservationCheck.Balance balance) {
         PrintWriter out = spec.commandLine().getOut();
         if (output.asObjects()) {
             ObjectNode json = VerifyCommand.json(balance);
@@ -245,7 +249,6 @@ final class DemoCommand implements Callable<Integer> {
             VerifyCommand.print(balance, out);
         }
         out.flush();
-        return balance.balanced() ? ExitCodes.OK : ExitCodes.DAMAGE;
     }
 
     private void hints(String bootstrap, Path data, @Nullable String url) {

@@ -5,6 +5,7 @@ import io.tidegate.signal.Defect;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The reasons for rejections and dead letters, for completion. */
 final class ReasonCandidates implements Iterable<String> {
@@ -17,6 +18,10 @@ final class ReasonCandidates implements Iterable<String> {
             ids.add(defect.id());
         }
         return ids;
+    }
+
+    static boolean isDefect(String reason) {
+        return Stream.of(Defect.values()).anyMatch(defect -> defect.id().equals(reason));
     }
 
     @Override

@@ -5,7 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.common.header.Headers;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /** The options that select records by time and headers. */
 final class RecordSelection {
@@ -40,6 +42,24 @@ final class RecordSelection {
     @Nullable
     Instant until() {
         return until;
+    }
+
+    /** @throws ParameterException if no time can be in the range */
+    static void check(
+            CommandLine command, @Nullable Instant since, @Nullable Instant until, String sinceName, String untilName) {
+        if (since != null && until != null && !since.isBefore(until)) {
+            throw new ParameterException(
+                    command, "%s %s is not before %s %s".formatted(sinceName, since, untilName, until));
+        }
+    }
+
+    /** @throws ParameterException if no time can be in the range, or if one is given for new records */
+    void check(CommandLine command, boolean follow) {
+        if (follow && until != null) {
+            throw new ParameterException(
+                    command, "--until selects existing records, so it cannot be combined with --follow");
+        }
+        check(command, since, until, "--since", "--until");
     }
 
     boolean hasTime(long timestampMs) {

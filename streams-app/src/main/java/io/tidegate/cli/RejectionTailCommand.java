@@ -69,7 +69,7 @@ final class RejectionTailCommand implements Callable<Integer> {
             names = "--reason",
             paramLabel = "REASON",
             completionCandidates = ReasonCandidates.class,
-            description = "Only these reasons; can be repeated.")
+            description = "Only these reasons; can be repeated. Reasons of dead letters include dead letters.")
     private List<String> reasons = new ArrayList<>();
 
     @Option(names = "--dead-letter", description = "Include dead letters.")
@@ -91,7 +91,8 @@ final class RejectionTailCommand implements Callable<Integer> {
         Settings settings = options.loadConnected();
         tenant = options.tenant(named);
         List<String> topics = new ArrayList<>(List.of(settings.topics().quotaExceeded()));
-        if (deadLetter) {
+        boolean wantsDefects = reasons.stream().anyMatch(ReasonCandidates::isDefect);
+        if (deadLetter || wantsDefects) {
             topics.add(settings.topics().deadLetter());
         }
         names = names(settings);
@@ -130,16 +131,7 @@ final class RejectionTailCommand implements Callable<Integer> {
         if (max != null && max < 0) {
             throw new ParameterException(spec.commandLine(), "--max = %d is below 0".formatted(max));
         }
-        Instant since = selection.since();
-        Instant until = selection.until();
-        if (follow && until != null) {
-            throw new ParameterException(
-                    spec.commandLine(), "--until selects existing records, so it cannot be combined with --follow");
-        }
-        if (since != null && until != null && !since.isBefore(until)) {
-            throw new ParameterException(
-                    spec.commandLine(), "--since %s is not before --until %s".formatted(since, until));
-        }
+        selection.check(spec.commandLine(), follow);
     }
 
     /** Returns tenants' current names; none without the right to read configs. */

@@ -39,6 +39,8 @@ final class ReplayCommand implements Callable<Integer> {
     @Mixin
     private OutputOptions output = new OutputOptions();
 
+    private static final int REPLAYS_MAX = 1000;
+
     @Option(
             names = "--tenant",
             paramLabel = "TENANT",
@@ -101,6 +103,11 @@ final class ReplayCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        RecordSelection.check(spec.commandLine(), from, to, "--from", "--to");
+        if (replaysMax < 1 || replaysMax > REPLAYS_MAX) {
+            throw new ParameterException(
+                    spec.commandLine(), "--max-replays = %d is outside 1 to %d".formatted(replaysMax, REPLAYS_MAX));
+        }
         Replay.RejectionFilter filter =
                 new Replay.RejectionFilter(options.tenant(named), checkedReasons(), from, to, positions(), null);
         int perSec = perSec();
@@ -108,16 +115,16 @@ final class ReplayCommand implements Callable<Integer> {
         Progress progress = new Progress(spec.commandLine().getErr(), "replaying");
         ReplayReport report = yes ? replay.run(filter, null, progress::show) : replay.plan(filter);
         progress.done();
-        print(report);
+        boolean isEnded = report.ending() == ReplayReport.Ending.TAKEN_OVER;
+        int exit = ExitCodes.afterPrinting(isEnded ? ExitCodes.FAILED : ExitCodes.OK, () -> print(report));
         hint(report, perSec);
-        if (report.ending() == ReplayReport.Ending.TAKEN_OVER) {
+        if (isEnded) {
             spec.commandLine()
                     .getErr()
                     .println(
                             "another replay of this application started and ended this one; the signals in the table were sent");
-            return ExitCodes.FAILED;
         }
-        return ExitCodes.OK;
+        return exit;
     }
 
     private Set<String> checkedReasons() {

@@ -116,6 +116,9 @@ final class ResetCommand implements Callable<Integer> {
                         "process %s uses the data directory %s: stop it first".formatted(holder, dir.root()));
             }
             String local = dir.isUsed() ? dir.root().toString() : null;
+            if (local != null) {
+                dir.requireOwner(removal.owner());
+            }
             boolean deletes = yes && !dryRun;
             if (deletes) {
                 removal.remove(plan);

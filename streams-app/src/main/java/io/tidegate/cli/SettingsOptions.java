@@ -34,7 +34,9 @@ final class SettingsOptions {
     @Option(
             names = "--command-config",
             paramLabel = "FILE",
-            description = "Properties for the Kafka clients, such as TLS and SASL.")
+            description =
+                    "Properties for the Kafka clients, such as TLS and SASL. Its bootstrap.servers apply unless they are set"
+                            + " otherwise.")
     private @Nullable Path commandConfig;
 
     @Option(
@@ -63,7 +65,7 @@ final class SettingsOptions {
                     .forEach((key, value) -> flags.put(Settings.KAFKA_PREFIX + key, value));
         }
         commandProperties.forEach((key, value) -> flags.put(Settings.KAFKA_PREFIX + key, value));
-        flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS); // set by --bootstrap-server
+        String named = flags.remove(Settings.KAFKA_PREFIX + Settings.BOOTSTRAP_SERVERS);
         flags.putAll(set);
         if (bootstrapServer != null) {
             flags.put(Settings.BOOTSTRAP_SERVERS, bootstrapServer);
@@ -72,6 +74,11 @@ final class SettingsOptions {
             flags.put(Settings.DATA_DIR, dataDir.toString());
         }
         Settings settings = SettingsLoader.load(config, System.getenv(), flags);
+        if (named != null && settings.isDefault(Settings.BOOTSTRAP_SERVERS)) {
+            // As files for Kafka's clients often name the servers. The default would be another cluster.
+            flags.put(Settings.BOOTSTRAP_SERVERS, named);
+            settings = SettingsLoader.load(config, System.getenv(), flags);
+        }
         Logging.use(settings.logFormat());
         return settings;
     }

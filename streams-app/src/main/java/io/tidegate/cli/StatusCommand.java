@@ -77,6 +77,10 @@ final class StatusCommand implements Callable<Integer> {
             ready &= instance.path("ready").asBoolean();
             row(table, instance);
         }
+        return ExitCodes.afterPrinting(ready ? ExitCodes.OK : ExitCodes.FAILED, () -> print(status, table, out));
+    }
+
+    private void print(JsonNode status, Table table, PrintWriter out) {
         if (output.asObjects()) {
             out.println(output.document(status));
         } else {
@@ -103,7 +107,6 @@ final class StatusCommand implements Callable<Integer> {
             }
         }
         out.flush();
-        return ready ? ExitCodes.OK : ExitCodes.FAILED;
     }
 
     private static void note(PrintWriter out, JsonNode instance, String what, JsonNode why) {

@@ -86,11 +86,14 @@ final class TenantDeclarations {
                             writer, pending.changes(), Caller.ofCommandLine().name());
                 }
             }
-            pending.changes().forEach(this::print);
-            out().flush();
+            int exit = dryRun && !pending.changes().isEmpty() ? ExitCodes.PENDING : ExitCodes.OK;
+            int unused = ExitCodes.afterPrinting(exit, () -> {
+                pending.changes().forEach(this::print);
+                out().flush();
+            });
             warn(ChangeWarnings.of(pending.changes(), stored, settings));
             summary(pending);
-            return dryRun && !pending.changes().isEmpty() ? ExitCodes.PENDING : ExitCodes.OK;
+            return exit;
         }
 
         private void warn(List<Warning> warnings) {
@@ -202,20 +205,21 @@ final class TenantDeclarations {
             TenantDirectory.Snapshot snapshot = directory().snapshot();
             DeclaredConfigs exported = ConfigApply.export(snapshot);
             String text = new String(format == Format.YAML ? exported.yaml() : exported.json(), StandardCharsets.UTF_8);
-            out().println(text.stripTrailing());
-            out().flush();
             long unreadable = snapshot.tenants().values().stream()
                             .filter(stored -> stored.config() == null)
                             .count()
                     + snapshot.plans().values().stream()
                             .filter(stored -> stored.config() == null)
                             .count();
+            int exit = ExitCodes.afterPrinting(unreadable > 0 ? ExitCodes.FAILED : ExitCodes.OK, () -> {
+                out().println(text.stripTrailing());
+                out().flush();
+            });
             if (unreadable > 0) {
                 hint("%d records that are not configs were omitted; `tidegate doctor` lists them"
                         .formatted(unreadable));
-                return ExitCodes.FAILED;
             }
-            return ExitCodes.OK;
+            return exit;
         }
     }
 }

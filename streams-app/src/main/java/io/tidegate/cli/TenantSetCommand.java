@@ -70,6 +70,9 @@ final class TenantSetCommand extends ConfigChange {
 
     @Override
     Integer execute() {
+        if (since != null && !dryRun) {
+            throw new ParameterException(spec.commandLine(), "--since selects the signals of a preview: add --dry-run");
+        }
         TenantConfig base = from != null ? read(from) : null;
         // Reject an invalid limit before reading the other ones from the broker.
         TenantConfig unused = apply(base != null ? base : fresh());

@@ -124,9 +124,7 @@ public final class Tidegate implements Runnable {
      */
     static CommandLine commandLine(String... args) {
         List<String> words = List.of(args);
-        boolean needsAll = words.contains(CompletionCommand.NAME)
-                || words.contains(CompleteCommand.NAME)
-                || words.stream().anyMatch(word -> word.startsWith("@"));
+        boolean needsAll = words.contains(CompletionCommand.NAME) || words.contains(CompleteCommand.NAME);
         return commandLine(name -> needsAll || words.contains(name));
     }
 
@@ -141,6 +139,8 @@ public final class Tidegate implements Runnable {
         withVersion(commandLine);
         return commandLine
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                // A label may begin with @.
+                .setExpandAtFiles(false)
                 .setUsageHelpAutoWidth(true)
                 .setExecutionStrategy(Tidegate::runLast)
                 .setParameterExceptionHandler((failure, args) -> explainUsage(failure))

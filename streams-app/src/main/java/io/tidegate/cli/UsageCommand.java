@@ -105,6 +105,23 @@ final class UsageCommand implements Runnable {
                     .toList();
             usages.keySet().removeAll(Set.copyOf(forgotten));
             Map<TenantId, ConfigRecord> configs = directory.snapshot().tenants();
+            int exit = ExitCodes.afterPrinting(
+                    forgotten.isEmpty() ? ExitCodes.OK : ExitCodes.FAILED, () -> print(wanted, index, usages, configs));
+            if (!forgotten.isEmpty()) {
+                hint(
+                        ("the output omits %d %s whose counts of %s are no longer kept: %s; export a month before four later months"
+                                        + " have signals")
+                                .formatted(
+                                        forgotten.size(),
+                                        forgotten.size() == 1 ? "tenant" : "tenants",
+                                        wanted,
+                                        named(forgotten)));
+            }
+            return exit;
+        }
+
+        private void print(
+                YearMonth wanted, long index, Map<TenantId, TenantUsage> usages, Map<TenantId, ConfigRecord> configs) {
             PrintWriter out = out();
             if (format == Format.CSV) {
                 out.println("month,tenant_id,label,accepted,rejected,accepted_bytes,external_ids");
@@ -117,18 +134,6 @@ final class UsageCommand implements Runnable {
                 }
             });
             out.flush();
-            if (forgotten.isEmpty()) {
-                return ExitCodes.OK;
-            }
-            hint(
-                    ("the output omits %d %s whose counts of %s are no longer kept: %s; export a month before four later months"
-                                    + " have signals")
-                            .formatted(
-                                    forgotten.size(),
-                                    forgotten.size() == 1 ? "tenant" : "tenants",
-                                    wanted,
-                                    named(forgotten)));
-            return ExitCodes.FAILED;
         }
 
         private static String named(List<TenantId> tenants) {
@@ -162,6 +167,8 @@ final class UsageCommand implements Runnable {
          */
         private record Line(
                 YearMonth month, TenantId tenant, @Nullable TenantConfig config, TenantUsage usage, long index) {
+            private static final String FORMULA_STARTS = "=+-@\t\r";
+
             private List<String> names() {
                 return config == null ? List.of() : config.externalIds();
             }
@@ -178,9 +185,10 @@ final class UsageCommand implements Runnable {
                         names().isEmpty() ? "" : quoted(String.join(BETWEEN_NAMES, names())));
             }
 
-            /** Quotes a text as in RFC 4180. */
+            /** Quotes a text as in RFC 4180. Spreadsheets would calculate a text that begins like a formula, even if it is quoted. */
             private static String quoted(String text) {
-                return '"' + text.replace("\"", "\"\"") + '"';
+                String inert = !text.isEmpty() && FORMULA_STARTS.indexOf(text.charAt(0)) >= 0 ? "'" + text : text;
+                return '"' + inert.replace("\"", "\"\"") + '"';
             }
 
             ObjectNode json() {

@@ -68,6 +68,7 @@ final class WalCatCommand implements Callable<Integer> {
         if (fromSeq < 0 || max < 0) {
             throw new ParameterException(spec.commandLine(), "--from-seq and --max must be at least 0");
         }
+        selection.check(spec.commandLine(), follow);
         DataDir dir = options.existingDataDir();
         TenantId tenant = Objects.requireNonNull(options.tenant(named));
         if (WalPresence.isAbsent(spec, dir, tenant)) {

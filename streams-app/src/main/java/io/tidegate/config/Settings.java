@@ -218,6 +218,11 @@ public final class Settings {
         return definition != null && definition.hasDefault() && definition.defaultValue == null;
     }
 
+    /** Whether a setting has its default because nothing sets it. */
+    public boolean isDefault(String setting) {
+        return !origins.containsKey(setting);
+    }
+
     /** Reports each invalid value with its origin. */
     private void checkValues(ConfigDef def, Map<String, String> values, String prefix) {
         List<String> wrong = new ArrayList<>();

@@ -27,12 +27,18 @@ final class StageMeters {
 
         private long caughtUpWithMs = NEVER;
 
+        /** When records were first seen to wait for a task that has read nothing. */
+        private long waitingSinceMs = NEVER;
+
         @Override
         public void accept(long timestampMs) {
             ms.lazySet(timestampMs);
         }
 
-        /** Returns the age of the record that the task reads next; 0 if it has read all, or nothing yet. */
+        /**
+         * Returns the age of the record that the task reads next; 0 if it has read all. While it has read nothing, the age is
+         * not known: how long records have waited for it.
+         */
         long lagMs(long records, long nowMs) {
             long last = ms.get();
             if (records == 0) {
@@ -42,7 +48,11 @@ final class StageMeters {
             }
             // After a pause, the next record is as new as the pause is over, not as old as the last one.
             long since = last == caughtUpWithMs ? Math.max(last, caughtUpAtMs) : last;
-            return since == NEVER ? 0 : nowMs - since;
+            if (since == NEVER) {
+                waitingSinceMs = waitingSinceMs == NEVER ? nowMs : waitingSinceMs;
+                return nowMs - waitingSinceMs;
+            }
+            return nowMs - since;
         }
     }
 

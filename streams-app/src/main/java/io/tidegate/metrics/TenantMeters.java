@@ -13,7 +13,6 @@ import io.tidegate.metrics.TenantUse.Use;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,18 +33,30 @@ final class TenantMeters {
 
     private static final SignalUse NOTHING = new SignalUse(0, 0);
 
-    /** The highest value of a gauge. An aborted transaction reverts some counts, which a counter must not show. */
-    private static final class HighWaterMark {
+    /**
+     * The growth of a count. An aborted transaction reverts some counts, and a purge all of them, which a counter must not
+     * show.
+     */
+    private static final class Growth {
+        private long last;
         private long value;
+
+        private void seen(long count) {
+            value += Math.max(0, count - last);
+            last = count;
+        }
     }
+
+    /** The series of a tenant, and the counts that they show. */
+    private record Rejected(Counts counts, Map<Reason, Meter> meters) {}
 
     private final MeterRegistry registry;
     private final TenantRejections rejections;
     private final TenantUse use;
-    private final Map<TenantId, Map<Reason, Meter>> rejected = new HashMap<>();
-    private final Map<TenantId, HighWaterMark> accepted = new HashMap<>();
-    private final Map<TenantId, HighWaterMark> acceptedBytes = new HashMap<>();
-    private final Map<TenantId, HighWaterMark> observed = new HashMap<>();
+    private final Map<TenantId, Rejected> rejected = new HashMap<>();
+    private final Map<TenantId, Growth> accepted = new HashMap<>();
+    private final Map<TenantId, Growth> acceptedBytes = new HashMap<>();
+    private final Map<TenantId, Growth> observed = new HashMap<>();
     private final Map<MultiGauge, Function<Use, @Nullable Number>> gauges = new LinkedHashMap<>();
     private final MultiGauge labels;
     private final MultiGauge signalLimits;
@@ -220,22 +231,30 @@ final class TenantMeters {
 
     private void refreshRejected(Map<TenantId, Counts> visible) {
         visible.forEach((tenant, counts) -> {
-            Map<Reason, Meter> meters = rejected.computeIfAbsent(tenant, id -> new HashMap<>());
+            Rejected shown = rejected.get(tenant);
+            if (shown != null && shown.counts() != counts) {
+                // The tenant has lost its label and got it again since.
+                shown.meters().values().forEach(registry::remove);
+                shown = null;
+            }
+            if (shown == null) {
+                shown = new Rejected(counts, new HashMap<>());
+                rejected.put(tenant, shown);
+            }
+            Map<Reason, Meter> meters = shown.meters();
             for (Reason reason : Reason.values()) {
                 if (counts.of(reason) > 0) {
                     meters.computeIfAbsent(reason, id -> rejectedMeter(tenant.decimal(), counts, reason));
                 }
             }
         });
-        for (Iterator<Map.Entry<TenantId, Map<Reason, Meter>>> all =
-                        rejected.entrySet().iterator();
-                all.hasNext(); ) {
-            Map.Entry<TenantId, Map<Reason, Meter>> entry = all.next();
-            if (!visible.containsKey(entry.getKey())) {
-                entry.getValue().values().forEach(registry::remove);
-                all.remove();
+        rejected.entrySet().removeIf(entry -> {
+            boolean gone = !visible.containsKey(entry.getKey());
+            if (gone) {
+                entry.getValue().meters().values().forEach(registry::remove);
             }
-        }
+            return gone;
+        });
     }
 
     private Meter rejectedMeter(String tenant, Counts counts, Reason reason) {
@@ -248,19 +267,19 @@ final class TenantMeters {
     private void refreshCounters(
             String name,
             String description,
-            Map<TenantId, HighWaterMark> known,
+            Map<TenantId, Growth> known,
             Map<TenantId, Use> chosen,
             Function<Use, Long> value) {
         chosen.forEach((tenant, use) -> {
-            HighWaterMark highest = known.computeIfAbsent(tenant, id -> {
-                HighWaterMark fresh = new HighWaterMark();
+            Growth growth = known.computeIfAbsent(tenant, id -> {
+                Growth fresh = new Growth();
                 FunctionCounter.builder(name, fresh, count -> count.value)
                         .description(description)
                         .tags(TENANT, tenant.decimal())
                         .register(registry);
                 return fresh;
             });
-            highest.value = Math.max(highest.value, value.apply(use));
+            growth.seen(value.apply(use));
         });
         known.keySet().removeIf(tenant -> {
             boolean gone = !chosen.containsKey(tenant);

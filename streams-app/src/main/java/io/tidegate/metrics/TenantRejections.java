@@ -147,10 +147,13 @@ final class TenantRejections {
      * that lost its label.
      */
     synchronized void deleted(TenantId tenant, long nowMs) {
-        Counts counts = named.remove(tenant);
-        if (counts != null && leaving(nowMs) < tenantsMax && reserve.size() < RESERVES_A_NAME * tenantsMax) {
-            counts.leftMs = nowMs;
-            reserve.put(tenant, counts);
+        // Without room in the reserve it keeps the label, because its counts would be lost.
+        if (leaving(nowMs) < tenantsMax && reserve.size() < RESERVES_A_NAME * tenantsMax) {
+            Counts counts = named.remove(tenant);
+            if (counts != null) {
+                counts.leftMs = nowMs;
+                reserve.put(tenant, counts);
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package io.tidegate.streams;
 
 import java.util.Collection;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.utils.Utils;
@@ -62,11 +63,22 @@ public final class KafkaInternals {
     private static final String STREAM_THREAD = "-StreamThread-";
     private static final String GLOBAL_THREAD = "GlobalStreamThread";
 
+    private static final Pattern PROCESS_AND_THREAD =
+            Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-\\d+");
+
     private KafkaInternals() {}
 
     /** Whether a client id belongs to the producer of a stream thread; it is derived from the thread's name. */
     static boolean isProducerOfThread(String clientId) {
         return clientId.endsWith(PRODUCER);
+    }
+
+    /** Whether a transactional id is that of a stream thread: of the application, its process, and the thread's number. */
+    static boolean isTransactionalIdOfThread(String applicationId, String transactionalId) {
+        return transactionalId.startsWith(applicationId + "-")
+                && PROCESS_AND_THREAD
+                        .matcher(transactionalId.substring(applicationId.length() + 1))
+                        .matches();
     }
 
     /** Returns the name of a producer's stream thread. */

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.DescribeProducersResult;
@@ -22,10 +23,12 @@ import org.apache.kafka.clients.admin.ProducerState;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TransactionalIdNotFoundException;
 import org.apache.kafka.common.internals.Topic;
 import org.jspecify.annotations.Nullable;
@@ -44,8 +47,9 @@ import org.slf4j.LoggerFactory;
  * records visible.
  *
  * <p>This class aborts the remaining parts of aborted transactions. It aborts others, which were committed or whose outcome is
- * not known any more, only if no marker was written anywhere, including the group's offsets: then none of it was visible, and
- * all of it is done again. All other cases are only reported. Thread-safe.
+ * not known any more, only if no marker was written anywhere, including the group's offsets, and only for threads of this
+ * application, whose id it takes first: then no reader has seen a part of them, and their thread begins at the offsets before
+ * them. All other cases are only reported. Thread-safe.
  */
 public final class OpenTransactions {
     private static final Logger LOG = LoggerFactory.getLogger(OpenTransactions.class);
@@ -80,17 +84,18 @@ public final class OpenTransactions {
      *
      * @param transactionalId the transactional id of the producer
      * @param producerId the id of the producer
-     * @param epoch the epoch that its coordinator knows: for a committed transaction the one after that of its records
+     * @param epoch the epoch that its coordinator knows
+     * @param endEpoch the epoch of the end of the transaction, one above that of its records
      * @param outcome how it ended
      */
-    record EndedTransaction(String transactionalId, long producerId, int epoch, Outcome outcome) {
+    record EndedTransaction(String transactionalId, long producerId, int epoch, int endEpoch, Outcome outcome) {
 
         /**
-         * Returns how an open transaction of the same producer ended: it is a part of this one, or an earlier one. Each
-         * transaction, or its end, raises the epoch by one, and an attempt to abort an ended transaction raises it again.
+         * Returns how an open transaction of the same producer ended: it is a part of this one, or an earlier one. Each end
+         * raises the epoch by one, and an attempt to abort an ended transaction raises it again.
          */
         Outcome outcomeOf(OpenTransaction open) {
-            return epoch - open.epoch() <= 1 ? outcome : Outcome.UNKNOWN;
+            return endEpoch - open.epoch() <= 1 ? outcome : Outcome.UNKNOWN;
         }
     }
 
@@ -170,17 +175,22 @@ public final class OpenTransactions {
         } catch (TransactionalIdNotFoundException e) {
             return null;
         }
-        return switch (last.state()) {
-            // The next producer with this id makes the brokers abort it.
-            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT ->
-                ended(transactionalId, last, Outcome.ABORTED);
-            case PREPARE_COMMIT, COMPLETE_COMMIT -> ended(transactionalId, last, Outcome.COMMITTED);
-            case EMPTY, UNKNOWN -> ended(transactionalId, last, Outcome.UNKNOWN);
-        };
+        return ended(transactionalId, last);
     }
 
-    private static EndedTransaction ended(String transactionalId, TransactionDescription last, Outcome outcome) {
-        return new EndedTransaction(transactionalId, last.producerId(), last.producerEpoch(), outcome);
+    private static EndedTransaction ended(String transactionalId, TransactionDescription last) {
+        Outcome outcome = switch (last.state()) {
+            // The next producer with this id makes the brokers abort it.
+            case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, COMPLETE_ABORT -> Outcome.ABORTED;
+            case PREPARE_COMMIT, COMPLETE_COMMIT -> Outcome.COMMITTED;
+            case EMPTY, UNKNOWN -> Outcome.UNKNOWN;
+        };
+        int epoch = last.producerEpoch();
+        // Before its end, the epoch is that of the records.
+        boolean isBeforeItsEnd =
+                last.state() == TransactionState.ONGOING || last.state() == TransactionState.PREPARE_EPOCH_FENCE;
+        return new EndedTransaction(
+                transactionalId, last.producerId(), epoch, isBeforeItsEnd ? epoch + 1 : epoch, outcome);
     }
 
     private TransactionDescription describe(String transactionalId) {
@@ -203,9 +213,10 @@ public final class OpenTransactions {
      * Ends transactions that have ended according to their coordinators.
      *
      * @param suspects transactions that have been open for a long time
+     * @param fence takes a transactional id from its owner, if it still has one
      * @return those that cannot be ended here; they have been reported
      */
-    Set<OpenTransaction> endForgotten(Collection<OpenTransaction> suspects) {
+    Set<OpenTransaction> endForgotten(Collection<OpenTransaction> suspects, Consumer<String> fence) {
         Map<Long, List<OpenTransaction>> byProducer = new HashMap<>();
         suspects.forEach(one -> byProducer
                 .computeIfAbsent(one.producerId(), id -> new ArrayList<>())
@@ -216,25 +227,46 @@ public final class OpenTransactions {
         Set<OpenTransaction> reported = new HashSet<>();
         for (TransactionListing owner : owners) {
             TransactionDescription last = describe(owner.transactionalId());
+            boolean isDone = switch (last.state()) {
+                case COMPLETE_ABORT, COMPLETE_COMMIT, EMPTY -> true;
+                // Its coordinator is working on it.
+                case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> false;
+            };
+            if (!isDone) {
+                continue;
+            }
+            EndedTransaction ended = ended(owner.transactionalId(), last);
+            List<OpenTransaction> open = byProducer.getOrDefault(last.producerId(), List.of());
             // Queried after the coordinator, so that a transaction that began since is not mistaken for a remaining
             // one.
             Producers producers = producers();
-            Set<OpenTransaction> stillOpen = producers.open();
-            List<OpenTransaction> left = byProducer.getOrDefault(last.producerId(), List.of()).stream()
-                    .filter(stillOpen::contains)
-                    .toList();
-            boolean isDone = switch (last.state()) {
-                case COMPLETE_ABORT -> end(ended(owner.transactionalId(), last, Outcome.ABORTED), left, producers);
-                case COMPLETE_COMMIT -> end(ended(owner.transactionalId(), last, Outcome.COMMITTED), left, producers);
-                case EMPTY -> end(ended(owner.transactionalId(), last, Outcome.UNKNOWN), left, producers);
-                // Its coordinator is working on it.
-                case ONGOING, PREPARE_EPOCH_FENCE, PREPARE_ABORT, PREPARE_COMMIT, UNKNOWN -> true;
-            };
-            if (!isDone) {
+            List<OpenTransaction> left = stillOpen(open, producers);
+            if (isOfThread(ended.transactionalId()) && hasInvisible(ended, left, producers)) {
+                // Its thread may be running, and has seen that the commit succeeded.
+                fence.accept(ended.transactionalId());
+                producers = producers();
+                left = stillOpen(open, producers);
+            }
+            if (!end(ended, left, producers)) {
                 reported.addAll(left);
             }
         }
         return reported;
+    }
+
+    private boolean hasInvisible(EndedTransaction ended, List<OpenTransaction> open, Producers producers) {
+        return open.stream()
+                .anyMatch(one -> ended.outcomeOf(one) != Outcome.ABORTED && isInvisible(ended, one, producers));
+    }
+
+    private static List<OpenTransaction> stillOpen(List<OpenTransaction> open, Producers producers) {
+        Set<OpenTransaction> now = producers.open();
+        return open.stream().filter(now::contains).toList();
+    }
+
+    /** Whether a transactional id is that of a thread of this application. Others may have acted on what they committed. */
+    private boolean isOfThread(String transactionalId) {
+        return KafkaInternals.isTransactionalIdOfThread(applicationId, transactionalId);
     }
 
     /**
@@ -246,14 +278,12 @@ public final class OpenTransactions {
         if (open.isEmpty()) {
             return true;
         }
-        boolean epochsTell = producers.rejected == null && eachEndRaisesTheEpoch();
-        long nowMs = System.currentTimeMillis();
-        Collection<ProducerState> states = producers.statesOf(ended.producerId());
+        boolean isOfThread = isOfThread(ended.transactionalId());
         List<OpenTransaction> endable = new ArrayList<>();
         Map<Outcome, List<OpenTransaction>> others = new EnumMap<>(Outcome.class);
         for (OpenTransaction one : open) {
             Outcome outcome = ended.outcomeOf(one);
-            if (outcome == Outcome.ABORTED || (epochsTell && isInvisible(ended, one, states, nowMs))) {
+            if (outcome == Outcome.ABORTED || (isOfThread && isInvisible(ended, one, producers))) {
                 endable.add(one);
             } else {
                 others.computeIfAbsent(outcome, unused -> new ArrayList<>()).add(one);
@@ -287,6 +317,13 @@ public final class OpenTransactions {
         return version != null && version.maxVersionLevel() >= EACH_END_RAISES_THE_EPOCH;
     }
 
+    private boolean isInvisible(EndedTransaction last, OpenTransaction open, Producers producers) {
+        return producers.rejected == null
+                && producers.hasOffsets
+                && isInvisible(last, open, producers.statesOf(last.producerId()), System.currentTimeMillis())
+                && eachEndRaisesTheEpoch();
+    }
+
     /**
      * Whether no reader of committed records has seen a part of an open transaction: each marker of it raises the producer's
      * epoch in its partition, and so does each later transaction.
@@ -295,9 +332,15 @@ public final class OpenTransactions {
      */
     static boolean isInvisible(
             EndedTransaction last, OpenTransaction open, Collection<ProducerState> states, long nowMs) {
-        return open.epoch() < last.epoch()
-                && nowMs - open.lastTimestampMs() < REMEMBERED_MS
-                && states.stream().allMatch(state -> state.producerEpoch() <= open.epoch());
+        long ageMs = nowMs - open.lastTimestampMs();
+        return open.epoch() < last.endEpoch()
+                && ageMs >= 0
+                && ageMs < REMEMBERED_MS
+                && states.stream()
+                        .allMatch(state -> state.producerEpoch() < open.epoch()
+                                || (state.producerEpoch() == open.epoch()
+                                        // Otherwise it ended here before each end raised the epoch.
+                                        && state.currentTransactionStartOffset().isPresent()));
     }
 
     private static void report(String transactionalId, List<OpenTransaction> left, String why) {
@@ -318,8 +361,14 @@ public final class OpenTransactions {
     /** The producers' states in some partitions. */
     private static final class Producers {
         private final Map<TopicPartition, List<ProducerState>> states = new HashMap<>();
+        /** Whether the group's offsets are among the partitions: they are missing without the right to see them. */
+        private final boolean hasOffsets;
         /** The failure of partitions that may not be read; null if there is none. */
         private @Nullable KafkaException rejected;
+
+        private Producers(boolean hasOffsets) {
+            this.hasOffsets = hasOffsets;
+        }
 
         Set<OpenTransaction> open() {
             Set<OpenTransaction> open = new HashSet<>();
@@ -350,7 +399,8 @@ public final class OpenTransactions {
 
     private Producers producers(List<TopicPartition> partitions) {
         DescribeProducersResult answers = admin.describeProducers(partitions);
-        Producers producers = new Producers();
+        Producers producers =
+                new Producers(partitions.stream().anyMatch(one -> one.topic().equals(Topic.GROUP_METADATA_TOPIC_NAME)));
         for (TopicPartition partition : partitions) {
             try {
                 producers.states.put(
@@ -396,6 +446,11 @@ public final class OpenTransactions {
         try {
             return answer.get(ANSWER_WITHIN_S, TimeUnit.SECONDS);
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof RetriableException
+                    && !(e.getCause() instanceof org.apache.kafka.common.errors.TimeoutException)) {
+                // Such as too few copies in sync. Callers repeat only after time-outs.
+                throw new org.apache.kafka.common.errors.TimeoutException(e.getCause());
+            }
             throw e.getCause() instanceof KafkaException cause ? cause : new KafkaException(e.getCause());
         } catch (TimeoutException e) {
             throw new org.apache.kafka.common.errors.TimeoutException(

@@ -1,7 +1,10 @@
 package io.tidegate.streams;
 
 import io.tidegate.streams.OpenTransactions.EndedTransaction;
+import io.tidegate.streams.OpenTransactions.Outcome;
+import java.time.Duration;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -18,42 +21,63 @@ import org.slf4j.LoggerFactory;
  */
 final class TakeOver {
     private static final Logger LOG = LoggerFactory.getLogger(TakeOver.class);
+    private static final Duration PAUSE = Duration.ofSeconds(10);
 
     private final String transactionalId;
     private final Supplier<@Nullable EndedTransaction> outcome;
     private final Consumer<EndedTransaction> cleanUp;
 
-    private boolean outcomeIsKnown;
+    private final LongSupplier nanoClock;
+
+    private boolean isTaken;
     private @Nullable EndedTransaction ended;
+    private @Nullable TimeoutException lastFailure;
+    private long failedNanos;
 
     /**
      * @param outcome returns the outcome of the last transaction; null if there is none
      * @param cleanUp ends the remaining parts of the transaction
      */
-    TakeOver(String transactionalId, Supplier<@Nullable EndedTransaction> outcome, Consumer<EndedTransaction> cleanUp) {
+    TakeOver(
+            String transactionalId,
+            Supplier<@Nullable EndedTransaction> outcome,
+            Consumer<EndedTransaction> cleanUp,
+            LongSupplier nanoClock) {
         this.transactionalId = transactionalId;
         this.outcome = outcome;
         this.cleanUp = cleanUp;
+        this.nanoClock = nanoClock;
     }
 
     /**
      * Takes over the id, or continues.
      *
-     * @param step takes over the id; called again if it, or what follows it, times out
-     * @throws TimeoutException if the brokers do not answer, or partitions of the transaction have no leader
+     * @param step takes over the id; called again if it, or the clean-up, times out
+     * @throws TimeoutException if the brokers do not answer, or partitions of the transaction have no leader. At once if that
+     *     was so a moment ago: a thread calls this for each of its tasks
      */
     synchronized void run(Runnable step) {
-        if (!outcomeIsKnown) {
-            try {
-                ended = outcome.get();
-            } catch (TimeoutException | InterruptException e) {
-                throw e;
-            } catch (RuntimeException e) {
-                LOG.warn("the last transaction is not known transactional_id={}", transactionalId, e);
-            }
-            outcomeIsKnown = true;
+        if (lastFailure != null && nanoClock.getAsLong() - failedNanos < PAUSE.toNanos()) {
+            throw lastFailure;
+        }
+        try {
+            lastFailure = null;
+            continueWith(step);
+        } catch (TimeoutException e) {
+            lastFailure = e;
+            failedNanos = nanoClock.getAsLong();
+            throw e;
+        }
+    }
+
+    private void continueWith(Runnable step) {
+        if (!isTaken) {
+            EndedTransaction now = askOutcome();
+            // A step that timed out may have happened, and leaves no outcome.
+            ended = ended == null || (now != null && now.outcome() != Outcome.UNKNOWN) ? now : ended;
         }
         step.run();
+        isTaken = true;
         if (ended != null) {
             try {
                 cleanUp.accept(ended);
@@ -63,6 +87,17 @@ final class TakeOver {
                 LOG.warn("the open parts of a transaction are not known transactional_id={}", transactionalId, e);
             }
             ended = null;
+        }
+    }
+
+    private @Nullable EndedTransaction askOutcome() {
+        try {
+            return outcome.get();
+        } catch (TimeoutException | InterruptException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            LOG.warn("the last transaction is not known transactional_id={}", transactionalId, e);
+            return null;
         }
     }
 }

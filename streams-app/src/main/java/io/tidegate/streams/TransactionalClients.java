@@ -163,7 +163,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             seen = now;
             reported.retainAll(now);
             if (!suspects.isEmpty()) {
-                reported.addAll(transactions.endForgotten(suspects));
+                reported.addAll(transactions.endForgotten(suspects, id -> fence(client, id)));
             }
             ingress.look(transactions, System.currentTimeMillis());
         } catch (RuntimeException e) {
@@ -240,7 +240,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     private void takeOver(Admin client, String transactionalId, Runnable step) {
         TakeOver takeOver = takeOvers.computeIfAbsent(transactionalId, id -> {
             OpenTransactions transactions = transactions(client);
-            return new TakeOver(id, () -> transactions.outcomeOf(id), transactions::endLeftOverOf);
+            return new TakeOver(id, () -> transactions.outcomeOf(id), transactions::endLeftOverOf, System::nanoTime);
         });
         takeOver.run(step);
         takeOvers.remove(transactionalId, takeOver);

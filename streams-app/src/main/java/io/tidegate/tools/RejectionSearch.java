@@ -182,36 +182,38 @@ public final class RejectionSearch {
             List<String> topics) {
         Map<TopicPartition, Long> left =
                 new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
+        int[] lookedAt = {0};
+        // The first record needs a piece of every partition. A page without any would end where it began.
+        BooleanSupplier mayGoOn = () -> lookedAt[0] == 0 || shouldContinue.getAsBoolean();
         List<TimeOrderedMerge.Parts<ExaminedRecord<T>>> backwards = new ArrayList<>();
         ends.forEach((partition, end) -> {
             long begin = begins.getOrDefault(partition, 0L);
             if (begin < end) {
                 left.put(partition, end);
-                backwards.add(new BackwardReader<>(partition, begin, end, ranges, shouldContinue, keep));
+                backwards.add(new BackwardReader<>(partition, begin, end, ranges, mayGoOn, keep));
             }
         });
         TimeOrderedMerge<ExaminedRecord<T>> merged = new TimeOrderedMerge<>(backwards, seen -> -seen.timestampMs());
         List<T> found = new ArrayList<>();
-        int lookedAt = 0;
         boolean complete = false;
-        while (found.size() < wanted && lookedAt < LOOKED_AT_MAX && shouldContinue.getAsBoolean()) {
+        while (found.size() < wanted && lookedAt[0] < LOOKED_AT_MAX && mayGoOn.getAsBoolean()) {
             ExaminedRecord<T> seen = merged.next();
             // A piece that was read only in part is not merged.
-            if (!shouldContinue.getAsBoolean()) {
+            if (!mayGoOn.getAsBoolean()) {
                 break;
             }
             if (seen == null) {
                 complete = true;
                 break;
             }
-            lookedAt++;
+            lookedAt[0]++;
             left.put(seen.partition(), seen.offset());
             if (seen.kept() != null) {
                 found.add(seen.kept());
             }
         }
         left.entrySet().removeIf(place -> place.getValue() <= begins.getOrDefault(place.getKey(), 0L));
-        return new Page<>(found, lookedAt, complete || left.isEmpty() ? null : cursor(left, topics));
+        return new Page<>(found, lookedAt[0], complete || left.isEmpty() ? null : cursor(left, topics));
     }
 
     /** The records of one partition, from its end to its beginning. */

@@ -341,6 +341,10 @@ final class WalStore implements StateStore {
         long offset = resumeAfter();
         if (offset >= 0) {
             opened().checkpointWhenDue(offset);
+        } else if (lastOffset >= 0) {
+            // The first records sealed a segment, so that all are read again after a crash. They become durable
+            // nevertheless.
+            opened().checkpointWhenDue(KafkaInternals.OFFSET_UNKNOWN);
         }
     }
 

@@ -241,6 +241,15 @@ public final class DataDir {
         identity.bind(owner);
     }
 
+    /**
+     * Checks that the directory was {@linkplain #bind bound} to an owner with these values.
+     *
+     * @throws WalException naming the difference
+     */
+    public void requireOwner(Map<String, String> part) {
+        identity.require(part);
+    }
+
     /** Whether an instance has {@linkplain #bind bound} the directory before. */
     public boolean isBound() {
         return identity.exists();

@@ -58,6 +58,25 @@ final class DirectoryIdentity {
         }
     }
 
+    /**
+     * Checks a part of the identity.
+     *
+     * @throws WalException naming the difference, or that the directory has no identity
+     */
+    void require(Map<String, String> part) {
+        try {
+            if (!exists()) {
+                throw WalException.rejected(
+                        ("the directory %s has files with names such as Tidegate's, and no %s: no instance has used it. Name the data"
+                                        + " directory of an instance with --data-dir")
+                                .formatted(root, path));
+            }
+            compare(part, read());
+        } catch (IOException e) {
+            throw WalException.io("reading", path, e);
+        }
+    }
+
     private Map<String, String> read() throws IOException {
         Map<String, String> found = new TreeMap<>();
         for (String line : Files.readAllLines(path)) {
@@ -71,7 +90,7 @@ final class DirectoryIdentity {
 
     private void compare(Map<String, String> expected, Map<String, String> found) {
         String format = valueOf(FORMAT_NAME, found);
-        if (!format.equals(FORMAT)) {
+        if (expected.containsKey(FORMAT_NAME) && !format.equals(FORMAT)) {
             throw WalException.rejected(
                     ("the data directory %s has format %s, and this version of Tidegate works with format"
                                     + " %s: another version wrote the state in it. Move it away, or set data.dir to an empty"

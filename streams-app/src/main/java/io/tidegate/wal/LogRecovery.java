@@ -80,20 +80,17 @@ final class LogRecovery {
             throw WalException.damage(
                     tenant, path, 0, "the segment that begins with %d is missing".formatted(promised.firstSeq()));
         }
+        long bytesBefore = promised == null || promised.records() == 0 ? 0 : checkSealedSince(segments, promised);
         // A state without records does not describe a file: an existing file was created after the checkpoint.
         boolean known = promised != null && promised.firstSeq() == last && promised.records() > 0;
         SegmentState from = known ? promised : SegmentState.empty(last);
         SegmentScan scan;
-        long bytesRead;
+        long bytesRead = bytesBefore;
         try (SegmentReader reader = segments.reader(last)) {
             if (reader.end() < from.position()) {
-                throw WalException.damage(
-                        tenant,
-                        path,
-                        reader.end(),
-                        "the file ends here, but the checkpoint has %d durable bytes".formatted(from.position()));
+                throw shorter(segments, from, reader.end());
             }
-            bytesRead = reader.end() - from.position();
+            bytesRead += reader.end() - from.position();
             scan = reader.scan(from);
         }
         BadBatchException bad = scan.bad();
@@ -104,6 +101,59 @@ final class LogRecovery {
             dir.quarantine().truncate(tenant, path, scan.state().position(), bad.getMessage());
         }
         return new Recovered(segments, scan.state(), from, known, bytesRead);
+    }
+
+    private static WalException shorter(LogSegments segments, SegmentState durable, long end) {
+        return WalException.damage(
+                segments.tenant(),
+                segments.path(durable.firstSeq()),
+                end,
+                "the file ends here, but the checkpoint has %d durable bytes".formatted(durable.position()));
+    }
+
+    /**
+     * Checks the segments from the end of the checkpoint to the last one: each continues the one before. Otherwise the records
+     * between would be taken for stored.
+     *
+     * @return the number of bytes read
+     */
+    private static long checkSealedSince(LogSegments segments, SegmentState promised) throws IOException {
+        if (!segments.contains(promised.firstSeq())) {
+            throw WalException.damage(
+                    segments.tenant(),
+                    segments.path(promised.firstSeq()),
+                    0,
+                    "the segment that begins with %d is missing".formatted(promised.firstSeq()));
+        }
+        long bytesRead = 0;
+        SegmentState from = promised;
+        for (Long next = segments.after(from.firstSeq()); next != null; next = segments.after(from.firstSeq())) {
+            try (SegmentReader reader = segments.reader(from.firstSeq())) {
+                if (reader.end() < from.position()) {
+                    throw shorter(segments, from, reader.end());
+                }
+                SegmentScan scan = reader.scan(from);
+                BadBatchException bad = scan.bad();
+                if (bad != null) {
+                    throw WalException.damage(
+                            segments.tenant(),
+                            segments.path(from.firstSeq()),
+                            scan.state().position(),
+                            bad.getMessage());
+                }
+                if (scan.state().nextSeq() != next) {
+                    throw WalException.damage(
+                            segments.tenant(),
+                            segments.path(next),
+                            0,
+                            "the segment begins with %d, the one before ends with %d"
+                                    .formatted(next, scan.state().nextSeq() - 1));
+                }
+                bytesRead += reader.end() - from.position();
+            }
+            from = SegmentState.empty(next);
+        }
+        return bytesRead;
     }
 
     /**

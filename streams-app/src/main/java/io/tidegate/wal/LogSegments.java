@@ -78,6 +78,12 @@ final class LogSegments {
         return starts.higher(starts.first());
     }
 
+    /** Returns the segment after the one that begins with {@code firstSeq}; null if it is the last one. */
+    @Nullable
+    Long after(long firstSeq) {
+        return starts.higher(firstSeq);
+    }
+
     /** Returns the segment that would contain {@code seq}; null if all begin above it. */
     @Nullable
     Long holding(long seq) {
@@ -125,6 +131,10 @@ final class LogSegments {
                 DurableFiles.delete(path);
                 left.remove(name);
             }
+        }
+        if (Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+            // A call that was interrupted may have deleted files only in memory.
+            DurableFiles.fsync(directory);
         }
         if (left.isEmpty()) {
             DurableFiles.deleteIfEmpty(directory);

@@ -140,19 +140,16 @@ final class Quarantine {
 
     /** Removes the copies of a tenant's bytes. */
     void remove(TenantId tenant) throws IOException {
-        boolean removed = false;
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
                 if (entry.getFileName().toString().startsWith(tenant.decimal() + ".")) {
                     Files.delete(entry);
-                    removed = true;
                 }
             }
         } catch (NoSuchFileException e) {
             return; // nothing was ever truncated
         }
-        if (removed) {
-            DurableFiles.fsync(directory);
-        }
+        // Also if nothing is left: a call that was interrupted may have deleted files only in memory.
+        DurableFiles.fsync(directory);
     }
 }

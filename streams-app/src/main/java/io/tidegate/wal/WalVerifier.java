@@ -351,8 +351,9 @@ public final class WalVerifier {
                 return;
             }
             SegmentName last = new SegmentName(log.tail().firstSeq(), shard);
-            boolean prunedSince = begin(reread(shard), tenant, shard) > last.firstSeq();
-            if (log.tail().records() > 0 && !names.contains(last) && !prunedSince) {
+            if (log.tail().records() > 0
+                    && !names.contains(last)
+                    && begin(reread(shard), tenant, shard) <= last.firstSeq()) {
                 damaged(
                         directory.resolve(last.fileName()),
                         0,

@@ -3,8 +3,11 @@ package io.tidegate.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.config.SettingsLoader;
 import io.tidegate.http.Json;
 import io.tidegate.http.Problem;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -38,5 +41,14 @@ final class PeersTest {
             assertThat(other.kind()).isEqualTo(Problem.Kind.INSTANCE_UNREACHABLE);
             assertThat(other.getMessage()).startsWith("the instance b.example:8080 answers with the status ");
         }
+    }
+
+    /** As Docker Compose names containers of its version 1. */
+    @Test
+    void anInstanceWhoseNameIsNoHostNameDoesNotFailTheOthers() throws Exception {
+        Peers peers = new Peers(SettingsLoader.load(null, Map.of(), Map.of()).http(), null, "self:1", null);
+
+        assertThat(peers.ask(List.of("tide_gate:1"), "/status"))
+                .containsExactly(new Peers.Answer("tide_gate:1", 0, null));
     }
 }

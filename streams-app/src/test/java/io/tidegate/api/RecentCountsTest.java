@@ -112,4 +112,44 @@ final class RecentCountsTest {
         assertThat(history.tenant(late, START_MS + 2_000)).isNull();
         assertThat(accepted(START_MS + 2_000, LAST)).isEqualTo(3);
     }
+
+    @Test
+    void aTenantWhoseCountsFindNoRoomHasNoHistoryInsteadOfAWrongOne() {
+        RecentCounts.Reading first = history.read(0, START_MS);
+        for (int id = 1; id <= RecentCounts.TENANTS_MAX; id++) {
+            count(first, TenantId.of(id), 0, 0);
+        }
+        first.end(true);
+        RecentCounts.Reading second = history.read(0, START_MS + 2_000);
+        for (int id = 1; id <= RecentCounts.TENANTS_MAX; id++) {
+            count(second, TenantId.of(id), 1, 0);
+        }
+        second.end(true);
+        assertThat(history.recent(TENANT, START_MS + 2_000)).isEqualTo(new RecentCounts.Recent(1, 0, null));
+
+        read(START_MS + 4_000, TENANT, 1, 5);
+
+        assertThat(history.recent(TENANT, START_MS + 4_000)).isNull();
+        assertThat(history.tenant(TENANT, START_MS + 4_000)).isNull();
+    }
+
+    @Test
+    void theTenantsOfALostShardMakeRoomAnHourLater() {
+        RecentCounts.Reading lost = history.read(0, START_MS);
+        for (int id = 1; id <= RecentCounts.TENANTS_MAX; id++) {
+            count(lost, TenantId.of(id), 1, 0);
+        }
+        lost.end(true);
+        history.retain(Set.of(1), START_MS + 2_000);
+        long later = START_MS + 2 * RecentCounts.SPAN_MS;
+        history.retain(Set.of(1), later);
+
+        TenantId other = TenantId.of(99_999);
+        for (int accepted = 0; accepted < 2; accepted++) {
+            RecentCounts.Reading reading = history.read(1, later + accepted);
+            count(reading, other, accepted, 0);
+            reading.end(true);
+        }
+        assertThat(history.recent(other, later + 2)).isNotNull();
+    }
 }

@@ -104,7 +104,7 @@ final class BadInputTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "rate | --ceiling: Missing required parameter for option '--rate'",
+                "rate | --ceiling: 'rate' is not LIMIT=VALUE",
                 "rate=fast | --ceiling: --rate: 'fast' is not a rate such as 100/s",
                 "speed=5 | --ceiling: 'speed' is not a limit; limits: rate, burst, byte-rate, byte-burst, signal-size, period, signal, entities, items, users, creators, storage",
                 "items=-1 | --ceiling: t0: max_items = -1 is outside",
@@ -273,6 +273,35 @@ final class BadInputTest {
         assertUsage(Cli.run(("reset " + NOBODY + " " + options).split(" ", -1)), message);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "tenants set 42 --rate 5/s --since 1h | --since selects the signals of a preview: add --dry-run",
+                "rejections replay --yes --since 5m --until 10m | is not before --to",
+                "rejections replay --max-replays 0 | --max-replays = 0 is outside 1 to 1000",
+                "wal cat 42 -f --until 1h | --until selects existing records",
+                "wal cat 42 --since 5m --until 10m | is not before --until",
+                "plans set pro --ceiling rate --ceiling 500/s | --ceiling: 'rate' is not LIMIT=VALUE"
+            })
+    void rejectsOptionsThatSelectNothingOrWouldBeIgnored(String command, String message) {
+        assertUsage(Cli.run((command + (command.startsWith("wal") ? "" : " " + NOBODY)).split(" ", -1)), message);
+    }
+
+    /** It is a label, and not a file with arguments. */
+    @Test
+    void anArgumentThatBeginsWithAnAtSignIsNoFile(@TempDir Path dir) throws IOException {
+        Path file = Files.writeString(dir.resolve("words"), "--rate unlimited");
+
+        Cli run = Cli.run("tenants", "set", "42", "--label", "@" + file, "--no-such-option");
+
+        assertThat(run.err()).contains("--no-such-option").doesNotContain("unlimited");
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(Cli.run("tenants", "set", "42", "--label", "@" + dir, "--no-such-option")
+                        .err())
+                .contains("--no-such-option");
+    }
+
     @Test
     void rejectsADemoOnAnInvalidPort() {
         assertUsage(Cli.run("demo", "--port", "65536"), "--port = 65536 is outside 0 to 65535");
@@ -317,7 +346,9 @@ final class BadInputTest {
     void saysWhyThereIsNoConnection() throws IOException {
         try (ServerSocket broker = UnreachableBrokerTest.listener(UnreachableBrokerTest.TLS_ALERT)) {
             String server = "127.0.0.1:" + broker.getLocalPort();
-            for (String[] command : new String[][] {{"tenants", "ls"}, {"init"}, {"rejections", "tail"}}) {
+            for (String[] command : new String[][] {
+                {"tenants", "ls"}, {"tenants", "set", "42", "--rate", "1/s"}, {"init"}, {"rejections", "tail"}
+            }) {
                 String[] args = java.util.Arrays.copyOf(command, command.length + 3);
                 args[command.length] = "--bootstrap-server=" + server;
                 args[command.length + 1] = "--set=kafka.security.protocol=SSL";

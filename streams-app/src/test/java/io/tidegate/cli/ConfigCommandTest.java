@@ -51,7 +51,7 @@ final class ConfigCommandTest {
         assertThat(json.at("/kafka.ssl.keystore.key/value").asText()).isEqualTo("[hidden]");
         assertThat(json.at("/kafka.client.id/value").asText()).isEqualTo("me");
         assertThat(json.at("/kafka.client.id/origin").asText()).isEqualTo("flag");
-        assertThat(json.at("/bootstrap.servers/value").asText()).isEqualTo("localhost:9092");
+        assertThat(json.at("/bootstrap.servers/value").asText()).isEqualTo("other:1");
         assertThat(run.out()).doesNotContain("s3cret");
     }
 
@@ -93,5 +93,17 @@ final class ConfigCommandTest {
         assertThat(ShellText.quoted(Path.of("/tmp/a-b_c.1"))).isEqualTo("/tmp/a-b_c.1");
         assertThat(ShellText.quoted(Path.of("/tmp/a b"))).isEqualTo("'/tmp/a b'");
         assertThat(ShellText.quoted(Path.of("/tmp/it's"))).isEqualTo("'/tmp/it'\\''s'");
+    }
+
+    @Test
+    void theServersOfTheFileForClientsApplyUnlessAnythingElseNamesThem() throws IOException {
+        Path clients = Files.writeString(directory.resolve("client.properties"), "bootstrap.servers=of-the-file:1\n");
+        for (String[] named :
+                new String[][] {{"--bootstrap-server", "other:1"}, {"--set", "bootstrap.servers=other:1"}}) {
+            Cli run =
+                    Cli.run("config", "show", "-o", "json", "--command-config", clients.toString(), named[0], named[1]);
+
+            assertThat(run.out()).contains("other:1").doesNotContain("of-the-file");
+        }
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -25,5 +26,19 @@ class ConfigTextsTest {
 
         assertThat(ConfigTexts.burst(config)).isEqualTo(burst);
         assertThat(ConfigTexts.byteBurst(config)).isEqualTo(byteBurst);
+    }
+
+    @Test
+    void aDifferenceHasTheFieldsThatAreNoLongerSet() {
+        TenantConfig from = TenantConfigJson.parse(
+                "{\"tenant_id\":42,\"plan\":\"pro\",\"unlimited\":[\"max_signals_per_sec\"],\"max_entities\":5}"
+                        .getBytes(UTF_8));
+        TenantConfig to = TenantConfigJson.parse("{\"tenant_id\":42,\"plan\":\"pro\"}".getBytes(UTF_8));
+
+        assertThat(ConfigTexts.difference(from, to))
+                .hasSize(2)
+                .anySatisfy(field -> assertThat(field).startsWith("unlimited: [\"max_signals_per_sec\"] → "))
+                .anySatisfy(field -> assertThat(field).startsWith("max_entities: 5 → "));
+        assertThat(ConfigTexts.difference(to, to)).isEmpty();
     }
 }

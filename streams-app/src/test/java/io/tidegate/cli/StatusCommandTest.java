@@ -7,6 +7,8 @@ import com.sun.net.httpserver.HttpServer;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import io.tidegate.fixtures.SelfSigned;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
@@ -174,5 +176,36 @@ final class StatusCommandTest {
                         .err())
                 .contains("the address from http.bind and http.port = http://a b:1 is not an address")
                 .doesNotContain("--url");
+    }
+
+    /** As with {@code tidegate status | head -1}. */
+    @Test
+    void aReaderThatHasClosedThePipeDoesNotHideThatAnInstanceIsNotReady() throws Exception {
+        String notReady = STATUS.replace("\"ready\": true", "\"ready\": false");
+        HttpServer other = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        other.createContext("/v1/status", exchange -> {
+            byte[] bytes = notReady.getBytes(UTF_8);
+            exchange.sendResponseHeaders(200, bytes.length);
+            exchange.getResponseBody().write(bytes);
+            exchange.close();
+        });
+        other.start();
+        try {
+            OutputStream closed = new OutputStream() {
+                @Override
+                public void write(int b) throws IOException {
+                    throw new IOException("Broken pipe");
+                }
+            };
+            int exit = Tidegate.execute(
+                    new StandardOutput(closed, true),
+                    OutputStream.nullOutputStream(),
+                    "status",
+                    "--url",
+                    "http://127.0.0.1:" + other.getAddress().getPort());
+            assertThat(exit).isEqualTo(ExitCodes.FAILED);
+        } finally {
+            other.stop(0);
+        }
     }
 }

@@ -11,7 +11,8 @@ class StageMetersTest {
 
     @Test
     void theLagIsTheAgeOfTheLastRecord() {
-        assertThat(task.lagMs(7, T)).as("nothing read yet").isZero();
+        assertThat(task.lagMs(7, T - 4_000)).as("nothing read yet").isZero();
+        assertThat(task.lagMs(7, T)).as("nothing read since").isEqualTo(4_000);
         task.accept(T - 9_000);
         assertThat(task.lagMs(7, T)).isEqualTo(9_000);
         assertThat(task.lagMs(0, T + 1_000)).isZero();

@@ -143,4 +143,20 @@ final class TenantRejectionsTest {
         }
         assertThat(growth).as("seed %d", seed).isEqualTo(all);
     }
+
+    /** Otherwise the rejections counted under its label would be lost. */
+    @Test
+    void aDeletedTenantKeepsItsLabelIfTheReserveIsFull() {
+        TenantRejections one = new TenantRejections(1, 0);
+        one.rejected(TenantId.of(1), Reason.RATE_LIMITED);
+        one.deleted(TenantId.of(1), 1_000);
+        one.rejected(TenantId.of(2), Reason.RATE_LIMITED);
+        TenantRejections.Counts shown = one.visible(2_000).get(TenantId.of(2));
+
+        one.deleted(TenantId.of(2), 3_000);
+        one.rejected(TenantId.of(2), Reason.RATE_LIMITED);
+
+        assertThat(one.visible(4_000)).containsEntry(TenantId.of(2), shown);
+        assertThat(sum(shown)).isEqualTo(2);
+    }
 }

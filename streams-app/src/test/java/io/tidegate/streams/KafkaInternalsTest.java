@@ -65,6 +65,7 @@ final class KafkaInternalsTest {
     Path temp;
 
     private final Set<String> producers = ConcurrentHashMap.newKeySet();
+    private final Set<String> transactionalIds = ConcurrentHashMap.newKeySet();
 
     @BeforeAll
     static void startBroker() throws Exception {
@@ -95,6 +96,10 @@ final class KafkaInternalsTest {
             assertThat(streams.metadataForLocalThreads())
                     .extracting(thread -> KafkaInternals.threadsOf(thread.consumerClientId()))
                     .allMatch(prefix -> prefix.startsWith(application + "-") && prefix.endsWith("-StreamThread-"));
+            assertThat(transactionalIds)
+                    .isNotEmpty()
+                    .allMatch(id -> KafkaInternals.isTransactionalIdOfThread(application, id))
+                    .noneMatch(id -> KafkaInternals.isTransactionalIdOfThread("another", id));
             assertThat(producers).isNotEmpty().allMatch(KafkaInternals::isProducerOfThread);
             assertThat(producers.stream().map(KafkaInternals::threadOf)).allMatch(threads::contains);
             assertThat(Thread.getAllStackTraces().keySet().stream().filter(KafkaInternals::isGlobalThread))
@@ -132,6 +137,7 @@ final class KafkaInternalsTest {
             @Override
             public Producer<byte[], byte[]> getProducer(Map<String, Object> config) {
                 producers.add(String.valueOf(config.get(ProducerConfig.CLIENT_ID_CONFIG)));
+                transactionalIds.add(String.valueOf(config.get(ProducerConfig.TRANSACTIONAL_ID_CONFIG)));
                 return super.getProducer(config);
             }
         };

@@ -23,7 +23,7 @@ class OpenTransactionsTest {
             new OpenTransaction(new TopicPartition("accepted", 0), 42, EPOCH, 0, 100, NOW_MS - 1_000);
 
     private static EndedTransaction last(int epoch, Outcome outcome) {
-        return new EndedTransaction("app-1", 42, epoch, outcome);
+        return new EndedTransaction("app-1", 42, epoch, epoch, outcome);
     }
 
     private static ProducerState state(int epoch, OptionalLong open) {
@@ -38,10 +38,10 @@ class OpenTransactionsTest {
 
     @Test
     void aTransactionWithoutAnyMarkerIsInvisible() {
-        ProducerState notAPart = state(EPOCH, OptionalLong.empty());
-        ProducerState earlier = state(EPOCH - 2, OptionalLong.empty());
-        assertThat(isInvisible(EPOCH + 1, notAPart, earlier)).isTrue();
-        assertThat(isInvisible(EPOCH + 2, notAPart))
+        ProducerState earlier = state(EPOCH - 1, OptionalLong.empty());
+        ProducerState anotherPart = state(EPOCH, OptionalLong.of(7));
+        assertThat(isInvisible(EPOCH + 1, anotherPart, earlier)).isTrue();
+        assertThat(isInvisible(EPOCH + 2, earlier))
                 .as("an abort after the end raises the epoch again")
                 .isTrue();
     }
@@ -50,6 +50,12 @@ class OpenTransactionsTest {
     void aTransactionWithAMarkerMayBeVisibleInPart() {
         assertThat(isInvisible(EPOCH + 1, state(EPOCH + 1, OptionalLong.empty())))
                 .isFalse();
+    }
+
+    /** Below transaction.version 2, the end of a transaction does not raise the epoch. The cluster may have been upgraded since. */
+    @Test
+    void aTransactionWithAMarkerOfItsOwnEpochMayBeVisibleInPart() {
+        assertThat(isInvisible(EPOCH + 1, state(EPOCH, OptionalLong.empty()))).isFalse();
     }
 
     @Test

@@ -187,4 +187,21 @@ class RejectionSearchTest {
         assertThatThrownBy(() -> new Query(null, Set.of(), false, null, null, "x".repeat(201)))
                 .hasMessageContaining("at most 200 characters");
     }
+
+    /** Otherwise its cursor would be where it began, and a client that follows it would not come to an end. */
+    @Test
+    void aPageThatRunsOutOfTimeHasOneRecordAtLeast() {
+        for (int i = 0; i < 30; i++) {
+            add(i % 3, i, "1", "rate_limited", "{}");
+        }
+        List<Long> found = new ArrayList<>();
+        String cursor = null;
+        do {
+            Page<Long> page = page(ALL, 10, cursor, () -> false);
+            assertThat(page.lookedAt()).isPositive();
+            found.addAll(page.found());
+            cursor = page.next();
+        } while (cursor != null);
+        assertThat(found).hasSize(30).isSortedAccordingTo(Collections.reverseOrder());
+    }
 }

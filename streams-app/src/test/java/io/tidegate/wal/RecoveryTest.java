@@ -344,6 +344,49 @@ class RecoveryTest {
         assertThat(verified(root)).extracting(WalVerifier.Damage::path).containsExactly(root.resolve(LAST_SEGMENT));
     }
 
+    /** The records before such a segment would be taken for stored, and the checkpoint would move past them. */
+    @ParameterizedTest
+    @CsvSource({
+        // A stray file after the last segment, the last segment under another name, and a last segment that is lost.
+        "create, 00000000000000005000.shard-00003.log",
+        "rename, 00000000000000000500.shard-00003.log",
+        "lose, 00000000000000000016.shard-00003.log"
+    })
+    void rejectsALogWithSegmentsThatDoNotContinueTheCheckpoint(String change, String name) throws IOException {
+        AcceptedTopic topic = written(root, 30, 14);
+        Path last = root.resolve(LAST_SEGMENT);
+        Path other = last.resolveSibling(name);
+        for (Path later : new Path[] {
+            last.resolveSibling("00000000000000000016.shard-00003.log"),
+            last.resolveSibling("00000000000000000024.shard-00003.log")
+        }) {
+            if (!later.equals(other)) {
+                Files.deleteIfExists(later);
+            }
+        }
+        switch (change) {
+            case "create" -> Files.createFile(other);
+            case "rename" -> Files.move(last, other);
+            default -> Files.delete(last);
+        }
+        long size = Files.size(other);
+
+        WalException rejection = catchThrowableOfType(WalException.class, () -> restart(root, topic, 14));
+
+        assertThat(rejection.kind()).isEqualTo(WalException.Kind.DAMAGE);
+        assertThat(Files.size(other)).as("bytes after the start").isEqualTo(size);
+    }
+
+    @Test
+    void readsTheSegmentsThatWereSealedAfterTheCheckpoint() throws IOException {
+        AcceptedTopic topic = written(root, 30, 14);
+
+        restart(root, topic, 14);
+
+        assertThat(stored(new DataDir(root), SECOND)).isEqualTo(topic.of(SECOND));
+        assertThat(verified(root)).isEmpty();
+    }
+
     @Test
     void rebuildsALogThatWasMovedAwayTogetherWithTheCheckpoint() throws IOException {
         AcceptedTopic topic = written(root, 14, 14);

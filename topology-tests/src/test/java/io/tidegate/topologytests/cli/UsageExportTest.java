@@ -45,7 +45,7 @@ final class UsageExportTest {
             app.init();
             app.set("1", "--label", "Acme, \"Inc\"", "--external-id", "acme", "--external-id", "Acme 2");
             app.set("2", "--rate", "10/s", "--burst", "10");
-            app.set("3", "--rate", "10/s");
+            app.set("3", "--rate", "10/s", "--label", "=1+1");
             TidegateProcess killed = app.start("a");
             send(broker, app, 1, 1, startOf(6));
             for (int month = 6; month <= 10; month++) {
@@ -67,7 +67,7 @@ final class UsageExportTest {
                     .containsExactly(
                             header,
                             "2026-10,1,\"Acme, \"\"Inc\"\"\",32,0,%d,\"acme;Acme 2\"".formatted(32 * size),
-                            "2026-10,3,\"\",1,0,%d,".formatted(size));
+                            "2026-10,3,\"'=1+1\",1,0,%d,".formatted(size));
             assertThat(export(app, "2026-11"))
                     .containsExactly(
                             header,

@@ -134,7 +134,7 @@ final class BrokerFaultTest {
                 Duration.ofMinutes(6),
                 "the end of the transaction that nobody ends",
                 app::logs,
-                () -> app.logs().contains("transactional_id=" + app.applicationId() + "-gone"));
+                () -> app.logs().contains("transactional_id=" + goneId()));
         app.assertLoadIsAccountedFor();
     }
 
@@ -144,7 +144,7 @@ final class BrokerFaultTest {
                 "bootstrap.servers",
                 broker.bootstrapServers(),
                 "transactional.id",
-                app.applicationId() + "-gone",
+                goneId(),
                 "transaction.timeout.ms",
                 (int) AWAY_MS - 2000);
         while (true) {
@@ -161,6 +161,11 @@ final class BrokerFaultTest {
                 producer.close(Duration.ZERO);
             }
         }
+    }
+
+    /** As of a thread of an instance that is gone. */
+    private String goneId() {
+        return app.applicationId() + "-00000000-0000-4000-8000-000000000000-1";
     }
 
     private Deployment.Load loadTheInstance() throws Exception {
