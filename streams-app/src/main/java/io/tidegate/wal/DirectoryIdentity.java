@@ -71,7 +71,7 @@ final class DirectoryIdentity {
                                         + " directory of an instance with --data-dir")
                                 .formatted(root, path));
             }
-            compare(part, read());
+            compare(new TreeMap<>(part), read());
         } catch (IOException e) {
             throw WalException.io("reading", path, e);
         }

@@ -351,14 +351,16 @@ final class CommandOutputTest {
             assertThat(reset(app).err()).contains("add --yes");
             assertThat(topics(app)).isEqualTo(before);
 
-            assertThat(run(app, "reset", "--yes", "--data-dir", otherDirectory("app-data", "tenants/1/wal/file"))
-                            .err())
-                    .contains("no instance has used it");
+            Path unknown = Path.of(otherDirectory("unknown", "tenants/1/wal/file"));
+            InProcess unbound = app.quick("reset", "--yes", "--data-dir", unknown.toString());
+            assertThat(unbound.exit()).isEqualTo(1);
+            assertThat(unbound.err()).contains("no instance has used it");
+            assertThat(unknown.resolve("tenants/1/wal/file")).exists();
             Path foreign = Path.of(otherDirectory("foreign", "tenants/1/wal/file"));
             Files.createDirectories(foreign.resolve(".tidegate"));
             Files.writeString(
                     foreign.resolve(".tidegate/identity"), "application.id=another\ncluster.id=c\nformat=1\n");
-            InProcess elsewhere = run(app, "reset", "--yes", "--data-dir", foreign.toString());
+            InProcess elsewhere = app.quick("reset", "--yes", "--data-dir", foreign.toString());
             assertThat(elsewhere.exit()).isEqualTo(1);
             assertThat(elsewhere.err()).contains("belongs to something else: its application.id is another");
             assertThat(foreign.resolve("tenants/1/wal/file")).exists();
