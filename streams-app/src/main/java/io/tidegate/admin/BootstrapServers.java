@@ -102,14 +102,14 @@ public final class BootstrapServers {
         return attempts;
     }
 
-    /** Returns the attempts at all servers, or none as soon as one of them is usable: others may be silent. */
+    /** Returns the attempts at all servers, or only a usable one as soon as there is one: others may be silent. */
     private static List<Attempt> untilOneIsUsable(Settings settings, int answerMs) {
         List<CompletableFuture<Attempt>> attempts = begin(settings, answerMs);
         CompletableFuture<List<Attempt>> usable = new CompletableFuture<>();
         for (CompletableFuture<Attempt> attempt : attempts) {
             var unusedOne = attempt.thenAccept(done -> {
                 if (done.usable()) {
-                    usable.complete(List.of());
+                    usable.complete(List.of(done));
                 }
             });
         }
@@ -131,7 +131,7 @@ public final class BootstrapServers {
     static void requireOne(Settings settings, int answerMs) {
         List<Attempt> attempts = untilOneIsUsable(settings, answerMs);
         requireKafka(attempts);
-        if (!attempts.isEmpty() && attempts.stream().noneMatch(Attempt::usable)) {
+        if (attempts.stream().noneMatch(Attempt::usable)) {
             throw new AdminException(
                     "no broker can be reached: %s. Start the broker, or name another with --bootstrap-server; check firewalls in between"
                             .formatted(reasons(attempts)));
@@ -148,7 +148,7 @@ public final class BootstrapServers {
     }
 
     private static void requireKafka(List<Attempt> attempts) {
-        if (!attempts.isEmpty() && attempts.stream().allMatch(attempt -> attempt.notKafka() != null)) {
+        if (attempts.stream().allMatch(attempt -> attempt.notKafka() != null)) {
             throw new AdminException(
                     "no Kafka broker answers: %s. Name the port of a Kafka listener with --bootstrap-server, and its protocol with kafka.security.protocol"
                             .formatted(reasons(attempts)));

@@ -527,7 +527,7 @@ public final class ConfigWriter implements AutoCloseable {
 
     /** Longer with each attempt: a writer on a busy machine needs longer, and each attempt of another one fences it. */
     private static void backOff(int attempt) {
-        pause(ThreadLocalRandom.current().nextInt(BACKOFF_MS_MAX * Math.max(1, attempt)));
+        pause(ThreadLocalRandom.current().nextInt(BACKOFF_MS_MAX * attempt));
     }
 
     private static void pause(long ms) {

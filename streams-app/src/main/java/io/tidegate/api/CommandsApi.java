@@ -221,7 +221,8 @@ final class CommandsApi implements AutoCloseable {
                 instant(body, "to"),
                 sources(body),
                 ends(body));
-        int replaysMax = (int) number(body, "max_replays", (long) Replay.REPLAYS_MAX_DEFAULT, 1, 1_000);
+        int replaysMax =
+                (int) number(body, "max_replays", (long) Replay.REPLAYS_MAX_DEFAULT, 1, Replay.REPLAYS_MAX_LIMIT);
         int perSecond = (int) number(body, "max_per_second", (long) Replay.PACE_DEFAULT, 1, Replay.PACE_MAX);
         Duration within = Duration.ofSeconds(number(body, "max_seconds", (long) REPLAY_S_MAX, 1, REPLAY_S_MAX));
         ReplayReport report = longWork.run(call.principal(), () -> {

@@ -39,8 +39,6 @@ final class ReplayCommand implements Callable<Integer> {
     @Mixin
     private OutputOptions output = new OutputOptions();
 
-    private static final int REPLAYS_MAX = 1000;
-
     @Option(
             names = "--tenant",
             paramLabel = "TENANT",
@@ -104,9 +102,10 @@ final class ReplayCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         RecordSelection.check(spec.commandLine(), from, to, "--from", "--to");
-        if (replaysMax < 1 || replaysMax > REPLAYS_MAX) {
+        if (replaysMax < 1 || replaysMax > Replay.REPLAYS_MAX_LIMIT) {
             throw new ParameterException(
-                    spec.commandLine(), "--max-replays = %d is outside 1 to %d".formatted(replaysMax, REPLAYS_MAX));
+                    spec.commandLine(),
+                    "--max-replays = %d is outside 1 to %d".formatted(replaysMax, Replay.REPLAYS_MAX_LIMIT));
         }
         Replay.RejectionFilter filter =
                 new Replay.RejectionFilter(options.tenant(named), checkedReasons(), from, to, positions(), null);

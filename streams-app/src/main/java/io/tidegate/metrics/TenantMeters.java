@@ -230,30 +230,22 @@ final class TenantMeters {
     }
 
     private void refreshRejected(Map<TenantId, Counts> visible) {
+        rejected.entrySet().removeIf(entry -> {
+            // A tenant that has lost its label and got it again has other counts.
+            boolean gone = visible.get(entry.getKey()) != entry.getValue().counts();
+            if (gone) {
+                entry.getValue().meters().values().forEach(registry::remove);
+            }
+            return gone;
+        });
         visible.forEach((tenant, counts) -> {
-            Rejected shown = rejected.get(tenant);
-            if (shown != null && shown.counts() != counts) {
-                // The tenant has lost its label and got it again since.
-                shown.meters().values().forEach(registry::remove);
-                shown = null;
-            }
-            if (shown == null) {
-                shown = new Rejected(counts, new HashMap<>());
-                rejected.put(tenant, shown);
-            }
-            Map<Reason, Meter> meters = shown.meters();
+            Map<Reason, Meter> meters = rejected.computeIfAbsent(tenant, id -> new Rejected(counts, new HashMap<>()))
+                    .meters();
             for (Reason reason : Reason.values()) {
                 if (counts.of(reason) > 0) {
                     meters.computeIfAbsent(reason, id -> rejectedMeter(tenant.decimal(), counts, reason));
                 }
             }
-        });
-        rejected.entrySet().removeIf(entry -> {
-            boolean gone = !visible.containsKey(entry.getKey());
-            if (gone) {
-                entry.getValue().meters().values().forEach(registry::remove);
-            }
-            return gone;
         });
     }
 

@@ -13,10 +13,10 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.DescribeProducersResult;
+import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.ListTransactionsOptions;
 import org.apache.kafka.clients.admin.ProducerState;
@@ -54,6 +54,7 @@ import org.slf4j.LoggerFactory;
 public final class OpenTransactions {
     private static final Logger LOG = LoggerFactory.getLogger(OpenTransactions.class);
     private static final long ANSWER_WITHIN_S = 15;
+    private static final int FENCE_WITHIN_MS = 30_000;
 
     /** KIP-890: from this {@code transaction.version} on, the end of a transaction raises the epoch of its producer. */
     private static final int EACH_END_RAISES_THE_EPOCH = 2;
@@ -213,10 +214,9 @@ public final class OpenTransactions {
      * Ends transactions that have ended according to their coordinators.
      *
      * @param suspects transactions that have been open for a long time
-     * @param fence takes a transactional id from its owner, if it still has one
      * @return those that cannot be ended here; they have been reported
      */
-    Set<OpenTransaction> endForgotten(Collection<OpenTransaction> suspects, Consumer<String> fence) {
+    Set<OpenTransaction> endForgotten(Collection<OpenTransaction> suspects) {
         Map<Long, List<OpenTransaction>> byProducer = new HashMap<>();
         suspects.forEach(one -> byProducer
                 .computeIfAbsent(one.producerId(), id -> new ArrayList<>())
@@ -243,7 +243,7 @@ public final class OpenTransactions {
             List<OpenTransaction> left = stillOpen(open, producers);
             if (isOfThread(ended.transactionalId()) && hasInvisible(ended, left, producers)) {
                 // Its thread may be running, and has seen that the commit succeeded.
-                fence.accept(ended.transactionalId());
+                fence(ended.transactionalId());
                 producers = producers();
                 left = stillOpen(open, producers);
             }
@@ -252,6 +252,20 @@ public final class OpenTransactions {
             }
         }
         return reported;
+    }
+
+    /** Takes a transactional id from its owner, if it still has one. The brokers abort its uncommitted transaction. */
+    void fence(String transactionalId) {
+        try {
+            admin.fenceProducers(List.of(transactionalId), new FenceProducersOptions().timeoutMs(FENCE_WITHIN_MS))
+                    .all()
+                    .get();
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof KafkaException cause ? cause : new KafkaException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new org.apache.kafka.common.errors.InterruptException(e);
+        }
     }
 
     private boolean hasInvisible(EndedTransaction ended, List<OpenTransaction> open, Producers producers) {

@@ -3,18 +3,15 @@ package io.tidegate.streams;
 import io.tidegate.contract.Topics;
 import java.time.Duration;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.FenceProducersOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -26,7 +23,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.streams.processor.internals.DefaultKafkaClientSupplier;
@@ -49,7 +45,6 @@ import org.slf4j.LoggerFactory;
 final class TransactionalClients extends DefaultKafkaClientSupplier implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TransactionalClients.class);
 
-    private static final int ABORT_WITHIN_MS = 30_000;
     private static final int ASK_AGAIN_MS = 1000;
 
     private static final Duration LOOK_EVERY = Duration.ofSeconds(30);
@@ -163,7 +158,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
             seen = now;
             reported.retainAll(now);
             if (!suspects.isEmpty()) {
-                reported.addAll(transactions.endForgotten(suspects, id -> fence(client, id)));
+                reported.addAll(transactions.endForgotten(suspects));
             }
             ingress.look(transactions, System.currentTimeMillis());
         } catch (RuntimeException e) {
@@ -198,7 +193,7 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
         try {
             takeOver(client, transactionalId, () -> {
                 if (!isFenced.get()) {
-                    fence(client, transactionalId);
+                    transactions(client).fence(transactionalId);
                     isFenced.set(true);
                 }
             });
@@ -221,19 +216,6 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
 
     private static void logThatItTimesOut(String transactionalId) {
         LOG.debug("stopping, the transaction ends when it times out transactional_id={}", transactionalId);
-    }
-
-    private static void fence(Admin client, String transactionalId) {
-        try {
-            client.fenceProducers(List.of(transactionalId), new FenceProducersOptions().timeoutMs(ABORT_WITHIN_MS))
-                    .all()
-                    .get();
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof KafkaException cause ? cause : new KafkaException(e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new InterruptException(e);
-        }
     }
 
     /** @throws TimeoutException if it must be called again */

@@ -63,6 +63,9 @@ public final class Replay {
     /** How often a signal is sent again at most, by default. */
     public static final int REPLAYS_MAX_DEFAULT = 3;
 
+    /** The highest maximum that can be chosen. */
+    public static final int REPLAYS_MAX_LIMIT = 1_000;
+
     /** Signals per second over all tenants, by default. */
     public static final int PACE_DEFAULT = 500;
 

@@ -14,4 +14,13 @@ record Cli(int exitCode, String out, String err) {
                 .execute(args);
         return new Cli(exitCode, out.toString(), err.toString());
     }
+
+    /** Runs a command again as long as a server of the test was too slow for it, which stderr says with this text. */
+    static Cli runUnless(String tooSlow, String... args) {
+        Cli run;
+        do {
+            run = run(args);
+        } while (run.err.contains(tooSlow));
+        return run;
+    }
 }

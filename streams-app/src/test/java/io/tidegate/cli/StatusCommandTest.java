@@ -78,11 +78,7 @@ final class StatusCommandTest {
 
     /** Runs a command again if the server of the test was too slow. */
     private static Cli answered(String... args) {
-        Cli run;
-        do {
-            run = Cli.run(args);
-        } while (run.err().contains("no instance answers"));
-        return run;
+        return Cli.runUnless("no instance answers", args);
     }
 
     @Test

@@ -95,11 +95,7 @@ class UnreachableBrokerTest {
 
     /** Runs a command again if the listener was too slow: that is tested elsewhere. */
     static Cli answered(String... args) {
-        Cli run;
-        do {
-            run = Cli.run(args);
-        } while (run.err().contains("no answer within"));
-        return run;
+        return Cli.runUnless("no answer within", args);
     }
 
     private static Stream<Arguments> restarting() {
