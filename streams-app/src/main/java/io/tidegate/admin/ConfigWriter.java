@@ -21,6 +21,9 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -55,6 +58,7 @@ public final class ConfigWriter implements AutoCloseable {
     private static final Duration READ_WITHIN = Duration.ofSeconds(30);
     private static final Duration RETRY_FOR = Duration.ofSeconds(50);
     private static final Duration SILENT_FOR = Duration.ofSeconds(25);
+    private static final Duration TURN_WITHIN = Duration.ofSeconds(10);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(2);
     private static final int WRITE_WITHIN_MS = 20_000;
@@ -99,6 +103,7 @@ public final class ConfigWriter implements AutoCloseable {
 
     private final Settings settings;
     private final String topic;
+    private final ReentrantLock lock = new ReentrantLock();
     private final Map<ConfigKey, Long> offsets = new HashMap<>();
 
     /** Tenants whose newest record is not a deletion. */
@@ -156,7 +161,29 @@ public final class ConfigWriter implements AutoCloseable {
      * @param by the author, for the history
      * @return the outcome of each change; only the rejected ones if there are any
      */
-    public synchronized Map<ConfigKey, Outcome> changeAll(Map<ConfigKey, ConfigEdit> edits, String by) {
+    public Map<ConfigKey, Outcome> changeAll(Map<ConfigKey, ConfigEdit> edits, String by) {
+        return exclusively(() -> changeAllNow(edits, by));
+    }
+
+    /** Waits for the other changes of this instance, but not as long as Kafka may need to answer them. */
+    private <T> T exclusively(Supplier<T> work) {
+        try {
+            if (!lock.tryLock(TURN_WITHIN.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new AdminException("%s on %s is busy: the change before this one has been waiting for %d s"
+                        .formatted(topic, settings.bootstrapServers(), TURN_WITHIN.toSeconds()));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AdminException("waiting for another change was interrupted", e);
+        }
+        try {
+            return work.get();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Map<ConfigKey, Outcome> changeAllNow(Map<ConfigKey, ConfigEdit> edits, String by) {
         long begunNanos = System.nanoTime();
         long deadline = begunNanos + RETRY_FOR.toNanos();
         for (int attempt = 1; ; attempt++) {
@@ -168,7 +195,7 @@ public final class ConfigWriter implements AutoCloseable {
                 deadline += catchUp(edits.keySet(), found);
                 return attempt(edits, found, by);
             } catch (InterruptException e) {
-                close();
+                closeClients();
                 throw new AdminException("writing was interrupted", e);
             } catch (KafkaException e) {
                 closeProducer();
@@ -179,7 +206,7 @@ public final class ConfigWriter implements AutoCloseable {
                         isSilent || e instanceof AuthorizationException || e instanceof AuthenticationException;
                 if (hopeless || attempt == ATTEMPTS_MAX || System.nanoTime() > deadline) {
                     String outcome = inDoubt == null ? "failed" : "failed, and may or may not have happened";
-                    close();
+                    closeClients();
                     throw new AdminException(
                             "writing to %s on %s %s: %s"
                                     .formatted(topic, settings.bootstrapServers(), outcome, e.getMessage()),
@@ -197,11 +224,15 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     /** Returns the newest record of a tenant or a plan. */
-    public synchronized Current current(ConfigKey key) {
+    public Current current(ConfigKey key) {
+        return exclusively(() -> currentNow(key));
+    }
+
+    private Current currentNow(ConfigKey key) {
         try {
             return currentRecords(Set.of(key), new HashMap<>()).getOrDefault(key, Current.NONE);
         } catch (KafkaException e) {
-            close();
+            closeClients();
             throw new AdminException(
                     "reading %s from %s failed: %s".formatted(topic, settings.bootstrapServers(), e.getMessage()), e);
         }
@@ -556,7 +587,16 @@ public final class ConfigWriter implements AutoCloseable {
     }
 
     @Override
-    public synchronized void close() {
+    public void close() {
+        lock.lock();
+        try {
+            closeClients();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void closeClients() {
         closeProducer();
         inDoubt = null;
         if (consumer != null) {

@@ -39,7 +39,7 @@ final class PlansApi {
                 .add("PUT", "/v1/plans/{name}", Role.ADMIN, this::put)
                 .add("PATCH", "/v1/plans/{name}", Role.ADMIN, this::patch)
                 .add("DELETE", "/v1/plans/{name}", Role.ADMIN, this::delete)
-                .add("GET", "/v1/plans/{name}/history", Role.READ, this::history)
+                .addSlow("/v1/plans/{name}/history", Role.READ, this::history)
                 .add("POST", "/v1/plans/{name}/undo", Role.ADMIN, this::undo);
     }
 

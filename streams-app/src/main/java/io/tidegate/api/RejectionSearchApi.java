@@ -35,7 +35,7 @@ final class RejectionSearchApi implements AutoCloseable {
     }
 
     void addTo(Routes routes) {
-        routes.add("GET", "/v1/rejections/search", Role.TENANT, this::search);
+        routes.addSlow("/v1/rejections/search", Role.TENANT, this::search);
     }
 
     private Reply search(Call call) throws InterruptedException {

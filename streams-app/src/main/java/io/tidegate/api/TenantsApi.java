@@ -83,7 +83,7 @@ final class TenantsApi {
                 .add("PATCH", "/v1/tenants/{id}", Role.TENANT_ADMIN, this::patch)
                 .add("DELETE", "/v1/tenants/{id}", Role.ADMIN, this::delete)
                 .add("GET", "/v1/tenants/{id}/usage", Role.TENANT, this::usage)
-                .add("GET", "/v1/tenants/{id}/history", Role.TENANT, this::history)
+                .addSlow("/v1/tenants/{id}/history", Role.TENANT, this::history)
                 .add("POST", "/v1/tenants/{id}/undo", Role.ADMIN, this::undo)
                 .add("GET", Peers.INTERNAL + "/tenants", Role.PEER, list::own)
                 .add("GET", Peers.INTERNAL + "/tenants/{id}/usage", Role.PEER, this::ownUsage);

@@ -75,7 +75,7 @@ final class WalCatCommand implements Callable<Integer> {
             return ExitCodes.FAILED;
         }
         PrintWriter out = spec.commandLine().getOut();
-        try (WalReader reader = WalReader.open(dir, tenant, fromSeq)) {
+        try (WalReader reader = WalReader.openToDurableEnd(dir, tenant, fromSeq)) {
             long printed = 0;
             while (printed < max) {
                 WalRecord record = reader.next();

@@ -45,6 +45,9 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     /** The parameter that names a tenant. */
     private static final String TENANT = "tenant";
 
+    /** The longest time in the queue. Shorter than the idle time-out of a connection. */
+    private static final long WAITING_NANOS_MAX = TimeUnit.SECONDS.toNanos(20);
+
     private final Access access;
     private final Connections connections;
     private final Connections.Limits limits;
@@ -244,7 +247,17 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         } else if (match.route().quick()) {
             work(request, response, callback, match, call);
         } else {
-            workers.execute(call.principal(), () -> work(request, response, callback, match, call));
+            long arrived = System.nanoTime();
+            workers.execute(call.principal(), match.route().slow(), () -> {
+                if (System.nanoTime() - arrived < WAITING_NANOS_MAX) {
+                    work(request, response, callback, match, call);
+                } else {
+                    // Its client may not be waiting any more, and must not find the change made later.
+                    Problem late = Problem.retryLater(
+                            Problem.Kind.BUSY, "the request waited too long for others; nothing was done", 5);
+                    write(request, response, callback, late.reply());
+                }
+            });
         }
     }
 

@@ -41,12 +41,14 @@ public final class Routes {
      * One route.
      *
      * @param quick whether Jetty's own thread answers it: health must not wait for work
+     * @param slow whether its work waits for another system, such as Kafka
      */
     record Route(
             String method,
             String template,
             Role role,
             boolean quick,
+            boolean slow,
             @Nullable Handler handler,
             @Nullable Streamer streamer) {
         boolean changes() {
@@ -61,18 +63,25 @@ public final class Routes {
 
     private final List<Route> all = new ArrayList<>();
 
+    /** Adds a route. One that changes something waits for another system. */
     public Routes add(String method, String template, Role role, Handler handler) {
-        all.add(new Route(method, template, role, false, handler, null));
+        all.add(new Route(method, template, role, false, !method.equals("GET"), handler, null));
+        return this;
+    }
+
+    /** Adds a route that waits for another system, such as Kafka, although it changes nothing. */
+    public Routes addSlow(String template, Role role, Handler handler) {
+        all.add(new Route("GET", template, role, false, true, handler, null));
         return this;
     }
 
     public Routes addQuick(String template, Role role, Handler handler) {
-        all.add(new Route("GET", template, role, true, handler, null));
+        all.add(new Route("GET", template, role, true, false, handler, null));
         return this;
     }
 
     public Routes addStream(String template, Role role, Streamer streamer) {
-        all.add(new Route("GET", template, role, true, null, streamer));
+        all.add(new Route("GET", template, role, true, false, null, streamer));
         return this;
     }
 

@@ -8,22 +8,25 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The threads that answer requests that may block. Both the threads and their queue are {@linkplain Shares shared}: a request
- * whose principal has used up its share of threads stays in the queue, and later requests overtake it. Thread-safe.
+ * whose principal has used up its share of threads stays in the queue, and later requests overtake it. So do those that need
+ * no other system, such as {@code /metrics}, when half of the threads wait for one. Thread-safe.
  */
 final class Workers implements AutoCloseable {
     static final int THREADS = 8;
+    static final int SLOW_MAX = THREADS / 2;
     static final int WAITING_MAX = 64;
 
-    private record Task(Principal principal, Runnable work) {}
+    /** @param slow whether the work waits for another system, such as Kafka */
+    private record Task(Principal principal, boolean slow, Runnable work) {}
 
     private final Shares threads = new Shares(THREADS);
     private final Shares places = new Shares(WAITING_MAX);
     private final Deque<Task> waiting = new ArrayDeque<>();
     private final ExecutorService executor;
+    private int slow;
     private boolean closed;
 
     Workers() {
@@ -41,19 +44,21 @@ final class Workers implements AutoCloseable {
     /**
      * Runs work as soon as the principal's share allows it.
      *
+     * @param waits whether the work waits for another system, such as Kafka
      * @throws Problem if the maximum number of its requests is already waiting
      */
-    void execute(Principal principal, Runnable work) {
+    void execute(Principal principal, boolean waits, Runnable work) {
+        Task task = new Task(principal, waits, work);
         synchronized (this) {
             if (closed) {
                 throw Problem.retryLater(Problem.Kind.STARTING, "the instance is stopping", 2);
             }
-            if (threads.take(principal)) {
-                start(new Task(principal, work));
+            if (takesThread(task)) {
+                start(task);
                 return;
             }
             if (places.take(principal)) {
-                waiting.addLast(new Task(principal, work));
+                waiting.addLast(task);
                 return;
             }
         }
@@ -64,35 +69,35 @@ final class Workers implements AutoCloseable {
                 1);
     }
 
+    private boolean takesThread(Task task) {
+        if ((task.slow() && slow >= SLOW_MAX) || !threads.take(task.principal())) {
+            return false;
+        }
+        slow += task.slow() ? 1 : 0;
+        return true;
+    }
+
     private void start(Task task) {
         executor.execute(() -> {
             try {
                 task.work().run();
             } finally {
-                finished(task.principal());
+                finished(task);
             }
         });
     }
 
-    private synchronized void finished(Principal principal) {
-        threads.release(principal);
-        Task next = closed ? null : next();
-        if (next != null) {
-            places.release(next.principal());
-            start(next);
-        }
-    }
-
-    /** Takes the first task in the queue whose principal may have another thread. */
-    private @Nullable Task next() {
-        for (Iterator<Task> tasks = waiting.iterator(); tasks.hasNext(); ) {
-            Task task = tasks.next();
-            if (threads.take(task.principal())) {
+    private synchronized void finished(Task task) {
+        threads.release(task.principal());
+        slow -= task.slow() ? 1 : 0;
+        for (Iterator<Task> tasks = waiting.iterator(); tasks.hasNext() && !closed; ) {
+            Task next = tasks.next();
+            if (takesThread(next)) {
                 tasks.remove();
-                return task;
+                places.release(next.principal());
+                start(next);
             }
         }
-        return null;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.tidegate.wal;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * below the root is followed. Thread-safe: has no state.
  */
 final class DurableFiles {
+    private static final int REWRITE_BYTES = 1 << 16;
+
     private final Path root;
 
     DurableFiles(Path root) {
@@ -89,6 +92,26 @@ final class DurableFiles {
         }
         Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
         fsync(path.getParent());
+    }
+
+    /** Writes the bytes from {@code from} to {@code to} again, unchanged, so that the next fsync of the file includes them. */
+    void rewrite(Path path, long from, long to) throws IOException {
+        if (from >= to) {
+            return;
+        }
+        try (FileChannel file = open(path, false)) {
+            ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(to - from, REWRITE_BYTES));
+            for (long at = from; at < to; ) {
+                bytes.clear().limit((int) Math.min(to - at, bytes.capacity()));
+                if (file.read(bytes, at) < 0) {
+                    throw new EOFException(path + " became shorter while it was read");
+                }
+                bytes.flip();
+                while (bytes.hasRemaining()) {
+                    at += file.write(bytes, at);
+                }
+            }
+        }
     }
 
     /** Deletes a file durably. */

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the end of a tenant's log after a start: checks the last segment from its durable position in the checkpoint,
- * and truncates a torn tail.
+ * and truncates a torn tail. Writes the valid bytes above that position again, so that a later fsync includes them.
  *
  * <p>Bytes above the checkpoint may be missing after a power loss. Without a checkpoint, a crash can have torn only the
  * last batch; all other invalid bytes are damage. Not thread-safe.
@@ -100,6 +100,9 @@ final class LogRecovery {
             }
             dir.quarantine().truncate(tenant, path, scan.state().position(), bad.getMessage());
         }
+        // If an fsync of an earlier process failed, these bytes may be only in the page cache, which regards them as
+        // written: a later fsync would succeed and write nothing.
+        dir.files().rewrite(path, from.position(), scan.state().position());
         return new Recovered(segments, scan.state(), from, known, bytesRead);
     }
 

@@ -282,7 +282,7 @@ final class RecordBatches {
     }
 
     /** Whether all bytes from here to the end are zero, as a file system can leave them after a crash. */
-    private static boolean isZero(FileChannel file, long position, long end) throws IOException {
+    private static boolean isZero(FileChannel file, long position, long end) throws IOException, BadBatchException {
         if (end - position > ZERO_TAIL_MAX) {
             return false;
         }
@@ -299,12 +299,15 @@ final class RecordBatches {
         return true;
     }
 
-    private static void readFully(FileChannel file, ByteBuffer into, long position) throws IOException {
+    /** @throws BadBatchException if the file became shorter: the restart of a writer can truncate a torn tail */
+    private static void readFully(FileChannel file, ByteBuffer into, long position)
+            throws IOException, BadBatchException {
         long at = position;
         while (into.hasRemaining()) {
             int read = file.read(into, at);
             if (read < 0) {
-                throw new IOException("the file ends at byte %d while byte %d is read".formatted(file.size(), at));
+                throw new BadBatchException(
+                        "the file ends at byte %d while byte %d is read".formatted(file.size(), at), true);
             }
             at += read;
         }

@@ -22,6 +22,7 @@ public final class WalReader implements Closeable {
     private final TenantId tenant;
     private final Deque<SegmentName> segments;
     private final Queue<WalRecord> read = new ArrayDeque<>();
+    private final Checkpoint.@Nullable Log promised;
     private long fromSeq;
     private @Nullable SegmentReader current;
     private @Nullable SegmentName currentName;
@@ -34,7 +35,13 @@ public final class WalReader implements Closeable {
     /** The end of the log as of the last read. */
     private record EndPosition(SegmentName segment, long position, long nextSeq) {}
 
-    private WalReader(DataDir dir, TenantId tenant, long fromSeq, Deque<SegmentName> segments) {
+    private WalReader(
+            DataDir dir,
+            TenantId tenant,
+            long fromSeq,
+            Deque<SegmentName> segments,
+            Checkpoint.@Nullable Log promised) {
+        this.promised = promised;
         this.dir = dir;
         this.tenant = tenant;
         this.fromSeq = fromSeq;
@@ -48,6 +55,33 @@ public final class WalReader implements Closeable {
      * @throws WalException if the segments are of more than one shard, or behind a symbolic link
      */
     public static WalReader open(DataDir dir, TenantId tenant, long fromSeq) throws IOException {
+        return open(dir, tenant, fromSeq, null);
+    }
+
+    /** Like {@link #open}, and {@link #next} rejects a log that ends before the durable end in the checkpoint. */
+    public static WalReader openToDurableEnd(DataDir dir, TenantId tenant, long fromSeq) throws IOException {
+        NavigableSet<SegmentName> segments = dir.segments(tenant);
+        // The checkpoint is read first: then the files have at least its records, even while they are written.
+        return open(
+                dir,
+                tenant,
+                fromSeq,
+                segments.isEmpty()
+                        ? null
+                        : promised(dir, tenant, segments.first().shard()));
+    }
+
+    private static Checkpoint.@Nullable Log promised(DataDir dir, TenantId tenant, int shard) {
+        try {
+            Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(shard), shard);
+            return checkpoint == null ? null : checkpoint.logs().get(tenant);
+        } catch (WalException e) {
+            return null; // the records are readable without it; the verification reports it
+        }
+    }
+
+    private static WalReader open(DataDir dir, TenantId tenant, long fromSeq, Checkpoint.@Nullable Log promised)
+            throws IOException {
         Deque<SegmentName> segments = new ArrayDeque<>(dir.segments(tenant));
         for (SegmentName segment : segments) {
             if (segment.shard() != segments.getFirst().shard()) {
@@ -66,7 +100,7 @@ public final class WalReader implements Closeable {
         if (first != null) {
             segments.addFirst(first);
         }
-        return new WalReader(dir, tenant, fromSeq, segments);
+        return new WalReader(dir, tenant, fromSeq, segments, promised);
     }
 
     /**
@@ -78,10 +112,33 @@ public final class WalReader implements Closeable {
     public @Nullable WalRecord next() throws IOException {
         while (read.isEmpty()) {
             if (!readBatch()) {
+                checkEnd();
                 return null;
             }
         }
         return read.remove();
+    }
+
+    private void checkEnd() {
+        if (promised == null || !promised.promisesFiles()) {
+            return;
+        }
+        SegmentReader reading = current;
+        long next = reading != null ? reading.nextSeq() : end != null ? end.nextSeq() : 0;
+        long durable = promised.tail().nextSeq();
+        SegmentName last = currentName;
+        if (next >= durable || last == null) {
+            return;
+        }
+        Checkpoint.Log now = promised(dir, tenant, last.shard());
+        if (now != null && now.beginSeq() >= durable) {
+            return; // pruned since the log was opened
+        }
+        throw WalException.damage(
+                tenant,
+                path,
+                reading != null ? reading.position() : end != null ? end.position() : 0,
+                "the log ends here, but the checkpoint has the sequence numbers %d to %d".formatted(next, durable - 1));
     }
 
     /** Continues after {@link #next} returned null, with the batches and segments written since. */

@@ -131,6 +131,9 @@ public final class WalRepair {
         final List<MissingRange> missing = new ArrayList<>();
         boolean brokenOff;
 
+        /** The sequence number after the last valid record of a damaged file; -1 if there is none. */
+        long readableEnd = -1;
+
         LogFindings(TenantId tenant, int shard) {
             this.tenant = tenant;
             this.shard = shard;
@@ -253,7 +256,7 @@ public final class WalRepair {
         if (begin < 0) {
             begin = names.isEmpty() ? 0 : names.first().firstSeq();
         }
-        long end = log == null ? -1 : Math.max(log.tail().nextSeq(), log.appliedSeq());
+        long end = log == null ? found.readableEnd : Math.max(log.tail().nextSeq(), log.appliedSeq());
         found.brokenOff = log != null && log.isBrokenOff();
         missing(found, begin, end);
         return found;
@@ -271,6 +274,9 @@ public final class WalRepair {
         BadBatchException bad = scan.bad();
         if (bad != null && !(bad.reachesEnd() && last && scan.state().position() >= durable)) {
             found.bad.add(name);
+            if (scan.state().records() > 0) {
+                found.readableEnd = Math.max(found.readableEnd, scan.state().nextSeq());
+            }
             return;
         }
         found.good.put(name.firstSeq(), scan.state());
@@ -355,9 +361,10 @@ public final class WalRepair {
         for (SegmentName name : found.bad) {
             dir.quarantine().copy(found.tenant, path(found.tenant, name));
         }
-        boolean newTail = found.brokenOff || found.missing.stream().anyMatch(range -> range.last);
-        if (newTail) {
-            write(found, found.missing.isEmpty() ? null : found.missing.get(found.missing.size() - 1));
+        MissingRange lastMissing = found.missing.isEmpty() ? null : found.missing.get(found.missing.size() - 1);
+        boolean growsTail = lastMissing != null && lastMissing.last;
+        if (lastMissing != null && (growsTail || found.brokenOff)) {
+            write(found, lastMissing);
         }
         Set<String> installed = new LinkedHashSet<>();
         List<Path> grown = new ArrayList<>();
@@ -389,7 +396,7 @@ public final class WalRepair {
         for (Path directory : grown) {
             DurableFiles.fsync(directory);
         }
-        if (newTail) {
+        if (growsTail || found.brokenOff) {
             write(found, null);
         }
         for (MissingRange range : found.missing) {

@@ -17,16 +17,12 @@ import java.util.NavigableSet;
 import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Reads every byte of every segment and reports damage: checksums, owner's stamps, sequence within and between
  * segments, shards, names. Changes nothing; can run beside a writer.
  */
 public final class WalVerifier {
-    private static final Logger LOG = LoggerFactory.getLogger(WalVerifier.class);
-
     /**
      * A damaged place.
      *
@@ -66,6 +62,7 @@ public final class WalVerifier {
 
     private final DataDir dir;
     private final @Nullable ToIntFunction<TenantId> shardOf;
+    private final List<Damage> unreadable = new ArrayList<>();
     private @Nullable Map<Integer, Checkpoint> checkpoints;
 
     /**
@@ -77,9 +74,13 @@ public final class WalVerifier {
         this.shardOf = shardOf;
     }
 
-    /** Returns the symbolic links, and the files and directories under {@code tenants/} that belong to no tenant. */
+    /**
+     * Returns the damage outside the tenants' files: checkpoints that cannot be read, symbolic links, and the files and
+     * directories under {@code tenants/} that belong to no tenant.
+     */
     public List<Damage> strays() throws IOException {
-        List<Damage> strays = new ArrayList<>();
+        checkpoints();
+        List<Damage> strays = new ArrayList<>(unreadable);
         Path tenants = dir.root().resolve("tenants");
         for (Path fixed : List.of(tenants, dir.walOf(TenantId.DEFAULT))) {
             if (notDirectory(fixed)) {
@@ -112,30 +113,25 @@ public final class WalVerifier {
 
     /**
      * Reads the checkpoints, by shard. They are read once and before any segment, so that a concurrent writer can only
-     * have added to them. A damaged one is left out; its shard does not open.
+     * have added to them. One that cannot be read is left out and noted; its shard does not open.
      */
     private Map<Integer, Checkpoint> checkpoints() throws IOException {
         Map<Integer, Checkpoint> known = checkpoints;
         if (known == null) {
             known = new HashMap<>();
             for (int shard : dir.checkpointedShards()) {
-                Checkpoint checkpoint = readOrNull(shard);
-                if (checkpoint != null) {
-                    known.put(shard, checkpoint);
+                try {
+                    Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(shard), shard);
+                    if (checkpoint != null) {
+                        known.put(shard, checkpoint);
+                    }
+                } catch (WalException e) {
+                    unreadable.add(new Damage(null, dir.checkpoint(shard), 0, String.valueOf(e.getMessage())));
                 }
             }
             checkpoints = known;
         }
         return known;
-    }
-
-    private @Nullable Checkpoint readOrNull(int shard) {
-        try {
-            return Checkpoint.read(dir.checkpoint(shard), shard);
-        } catch (WalException e) {
-            LOG.warn("a checkpoint is not readable, verifying without it shard={}", shard, e);
-            return null;
-        }
     }
 
     /** Returns the tenants that have a directory here or an entry in a checkpoint, in order. */
@@ -196,7 +192,7 @@ public final class WalVerifier {
         promised.forEach(
                 (number, checkpoint) -> check.promises(number, checkpoint.logs().get(tenant), segments));
         if (check.damage.isEmpty() && !segments.isEmpty()) {
-            check.reaches(promised.get(shard));
+            check.reaches(shard, promised);
         }
         return first;
     }
@@ -209,7 +205,7 @@ public final class WalVerifier {
 
     /** Reads a shard's checkpoint again: a prune may have moved a beginning since the checkpoints were read. */
     private Map<Integer, Checkpoint> reread(int shard) {
-        Checkpoint now = readOrNull(shard);
+        Checkpoint now = Checkpoint.read(dir.checkpoint(shard), shard);
         return now == null ? Map.of() : Map.of(shard, now);
     }
 
@@ -237,6 +233,9 @@ public final class WalVerifier {
         private long bytes;
         private long unfinished;
         private long expected;
+
+        /** Whether segments were pruned since the directory was read. */
+        private boolean pruned;
 
         TenantCheck(TenantId tenant, Consumer<Long> progress) {
             this.tenant = tenant;
@@ -282,20 +281,8 @@ public final class WalVerifier {
 
         void segment(SegmentName name, int shard, boolean last, long durable) throws IOException {
             Path path = directory.resolve(name.fileName());
-            if (name.shard() != shard) {
-                damaged(path, 0, "the segment is of shard %d, not %d".formatted(name.shard(), shard));
-            }
-            if (name.firstSeq() != expected) {
-                damaged(
-                        path,
-                        0,
-                        name.firstSeq() > expected
-                                ? "the sequence numbers %d to %d before this segment are missing"
-                                        .formatted(expected, name.firstSeq() - 1)
-                                : "the segment begins with %d, the one before ends with %d"
-                                        .formatted(name.firstSeq(), expected - 1));
-            }
             try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
+                place(path, name, shard);
                 long read = 0;
                 try {
                     for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
@@ -322,6 +309,7 @@ public final class WalVerifier {
                     throw e;
                 }
                 // The segment was pruned since the directory was read.
+                pruned = true;
                 expected = left.isEmpty() ? name.firstSeq() : left.first().firstSeq();
             } catch (IOException e) {
                 damaged(path, 0, "it cannot be read: " + e);
@@ -330,10 +318,30 @@ public final class WalVerifier {
             }
         }
 
+        /** Checks that the segment continues the one before. */
+        private void place(Path path, SegmentName name, int shard) {
+            if (name.shard() != shard) {
+                damaged(path, 0, "the segment is of shard %d, not %d".formatted(name.shard(), shard));
+            }
+            if (name.firstSeq() != expected) {
+                damaged(
+                        path,
+                        0,
+                        name.firstSeq() > expected
+                                ? "the sequence numbers %d to %d before this segment are missing"
+                                        .formatted(expected, name.firstSeq() - 1)
+                                : "the segment begins with %d, the one before ends with %d"
+                                        .formatted(name.firstSeq(), expected - 1));
+            }
+        }
+
         /** Checks that the log extends to the checkpoint's offset. */
-        void reaches(@Nullable Checkpoint checkpoint) {
+        void reaches(int shard, Map<Integer, Checkpoint> promised) {
+            Checkpoint checkpoint = promised.get(shard);
             Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
-            if (log != null && log.appliedSeq() > expected) {
+            if (log != null
+                    && log.appliedSeq() > expected
+                    && !(pruned && begin(reread(shard), tenant, shard) >= log.appliedSeq())) {
                 damaged(
                         directory,
                         0,

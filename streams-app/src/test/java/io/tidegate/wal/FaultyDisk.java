@@ -32,6 +32,7 @@ import java.nio.file.attribute.UserPrincipalLookupService;
 import java.nio.file.spi.FileSystemProvider;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -47,7 +48,8 @@ import java.util.stream.Stream;
  * them, and can lose data that was not fsynced.
  *
  * <p>A file's bytes are durable once the file is forced, a name once its directory is. Anything else may or may not survive
- * {@link #losePower}, each file and each name independently, as POSIX allows. Many threads can open and force files at once;
+ * {@link #losePower}, each file and each name independently, as POSIX allows. After a failed force, the bytes that were not
+ * durable stay readable until the power fails, and only writing them again makes them durable, as on Linux. Many threads can open and force files at once;
  * all other methods are for one thread.
  */
 final class FaultyDisk extends FileSystemProvider {
@@ -58,8 +60,20 @@ final class FaultyDisk extends FileSystemProvider {
         Map<String, Node> durableNames = Map.of();
         byte[] durable = new byte[0];
 
+        /** The positions that are only in the page cache, which regards them as written. */
+        final BitSet lost = new BitSet();
+
         Node(boolean directory) {
             this.directory = directory;
+        }
+
+        /** Returns the bytes without those that a failed force has lost. */
+        byte[] onDisk(byte[] cached) {
+            byte[] written = cached.clone();
+            lost.stream()
+                    .takeWhile(at -> at < written.length)
+                    .forEach(at -> written[at] = at < durable.length ? durable[at] : 0);
+            return written;
         }
     }
 
@@ -110,8 +124,9 @@ final class FaultyDisk extends FileSystemProvider {
         return path.toString().endsWith(".log");
     }
 
-    /** Closes the open files without loss, like the operating system at the end of a process. */
+    /** Closes the open files without loss, like the operating system at the end of a process. The disk works again. */
     void killProcess() throws IOException {
+        dead = false;
         for (FileChannel channel : channels) {
             channel.close();
         }
@@ -131,7 +146,6 @@ final class FaultyDisk extends FileSystemProvider {
             }
         }
         top = survivor(top, base, current, random);
-        dead = false;
         breakAt = 0;
     }
 
@@ -141,7 +155,7 @@ final class FaultyDisk extends FileSystemProvider {
                 remember(entry.getValue(), path.resolve(entry.getKey()), current);
             }
         } else {
-            current.put(node, Files.readAllBytes(path));
+            current.put(node, node.onDisk(Files.readAllBytes(path)));
         }
     }
 
@@ -384,10 +398,15 @@ final class FaultyDisk extends FileSystemProvider {
             if (breaks()) {
                 ByteBuffer half = from.duplicate();
                 half.limit(half.position() + half.remaining() / 2);
-                real.write(half, position);
+                wrote(position, real.write(half, position));
                 throw new IOException("this write was told to fail half way");
             }
-            return real.write(from, position);
+            return wrote(position, real.write(from, position));
+        }
+
+        private int wrote(long position, int bytes) {
+            node.lost.clear(Math.toIntExact(position), Math.toIntExact(position) + bytes);
+            return bytes;
         }
 
         @Override
@@ -405,25 +424,35 @@ final class FaultyDisk extends FileSystemProvider {
         }
 
         private void forceAlone() throws IOException {
-            change("fsync");
+            if (breaks()) {
+                if (!node.directory) {
+                    node.lost.set(Math.min(node.durable.length, all().length), all().length);
+                }
+                throw new IOException("this fsync was told to fail");
+            }
             segmentsForced += isSegment(path) ? 1 : 0;
             if (node.directory) {
                 node.durableNames = Map.copyOf(node.names);
             } else {
-                ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(real.size()));
-                try (FileChannel again = FileChannel.open(path, StandardOpenOption.READ)) {
-                    while (all.hasRemaining() && again.read(all, all.position()) >= 0) {
-                        // reads on
-                    }
-                }
-                node.durable = all.array();
+                node.durable = node.onDisk(all());
             }
+        }
+
+        private byte[] all() throws IOException {
+            ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(real.size()));
+            try (FileChannel again = FileChannel.open(path, StandardOpenOption.READ)) {
+                while (all.hasRemaining() && again.read(all, all.position()) >= 0) {
+                    // reads on
+                }
+            }
+            return all.array();
         }
 
         @Override
         public FileChannel truncate(long size) throws IOException {
             change("truncate");
             real.truncate(size);
+            node.lost.clear(Math.toIntExact(size), Integer.MAX_VALUE);
             return this;
         }
 

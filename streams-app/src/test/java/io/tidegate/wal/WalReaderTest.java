@@ -140,4 +140,49 @@ class WalReaderTest {
         Files.write(segment(0), Arrays.copyOfRange(whole, whole.length - 1, whole.length), StandardOpenOption.APPEND);
         assertThat(stored(dir, SECOND)).isEqualTo(topic.of(SECOND));
     }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cut", "damaged", "missing"})
+    void noticesThatDurableRecordsAtTheEndAreGone(String how) throws IOException {
+        DataDir dir = new DataDir(root);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 8);
+        try (Shard shard = new Shard(dir, SHARD, settings(300))) {
+            topic.applyAll(shard);
+            shard.checkpoint(7);
+        }
+        byte[] whole = Files.readAllBytes(segment(6));
+        switch (how) {
+            case "cut" -> Files.write(segment(6), Arrays.copyOf(whole, whole.length - 1));
+            case "damaged" -> {
+                whole[whole.length - 1] ^= 1;
+                Files.write(segment(6), whole);
+            }
+            default -> Files.delete(segment(6));
+        }
+
+        try (WalReader reader = WalReader.openToDurableEnd(dir, SECOND, 0)) {
+            for (int seq = 0; seq < 6; seq++) {
+                assertThat(reader.next()).isNotNull();
+            }
+            assertThatThrownBy(reader::next).hasMessageContaining("the checkpoint has the sequence numbers 6 to 7");
+        }
+    }
+
+    @Test
+    void readsToTheEndOfALogThatIsPrunedMeanwhile() throws IOException {
+        DataDir dir = new DataDir(root);
+        AcceptedTopic topic = AcceptedTopic.of(SECOND, 8);
+        try (Shard shard = new Shard(dir, SHARD, settings(300))) {
+            topic.applyAll(shard);
+            shard.checkpoint(7);
+            try (WalReader reader = WalReader.openToDurableEnd(dir, SECOND, 0)) {
+                assertThat(reader.next()).isNotNull();
+                shard.prune(SECOND, 8);
+                shard.checkpoint(7);
+                assertThat(reader.next()).isNotNull();
+                assertThat(reader.next()).isNotNull();
+                assertThat(reader.next()).isNull();
+            }
+        }
+    }
 }

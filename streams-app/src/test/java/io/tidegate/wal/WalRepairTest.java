@@ -12,6 +12,7 @@ import io.tidegate.wal.WalRepair.Outcome;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -368,7 +369,7 @@ class WalRepairTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"middle", "last", "both"})
+    @ValueSource(strings = {"middle", "last", "both", "renamed"})
     @Timeout(600)
     void anInterruptedRepairIsFinishedByTheNextOne(String where) throws IOException {
         int at = 1;
@@ -380,7 +381,20 @@ class WalRepairTest {
             own.lock().close();
             AcceptedTopic written = write(own);
             Map<String, String> before = contents(own);
-            for (long first : where.equals("both") ? new long[] {3, 9} : new long[] {where.equals("last") ? 9 : 3}) {
+            long[] damaged = switch (where) {
+                case "middle" -> new long[] {3};
+                case "last" -> new long[] {9};
+                case "both" -> new long[] {3, 9};
+                default -> new long[0];
+            };
+            if (where.equals("renamed")) {
+                Path wal = own.walOf(SECOND);
+                Files.move(
+                        wal.resolve(new SegmentName(9, SHARD).fileName()),
+                        wal.resolve(new SegmentName(10, SHARD).fileName()));
+                DurableFiles.fsync(wal);
+            }
+            for (long first : damaged) {
                 Path path = own.walOf(SECOND).resolve(new SegmentName(first, SHARD).fileName());
                 try (var file = own.files().open(path, false)) {
                     file.write(java.nio.ByteBuffer.wrap(new byte[] {1, 2, 3, 4}), 70);
@@ -404,6 +418,27 @@ class WalRepairTest {
             assertContinues(own, written);
         }
         assertThat(at).isGreaterThan(15);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {6, 9})
+    void keepsTheReadableRecordsOfALastSegmentThatNeitherACheckpointNorTheTopicHas(long firstSeq) throws IOException {
+        if (firstSeq < 9) {
+            Files.delete(segment(SECOND, 9));
+        }
+        Path last = segment(SECOND, firstSeq);
+        cutAtFirstBatch(last);
+        long readable = Files.size(last);
+        Files.write(last, new byte[200], StandardOpenOption.APPEND);
+        Files.write(last, new byte[] {1}, StandardOpenOption.APPEND);
+        Files.delete(dir.checkpoint(SHARD));
+
+        assertThat(repair(dir, topic, topic.size())).allMatch(Outcome::repaired);
+
+        assertThat(damage(dir)).isEmpty();
+        assertThat(last).hasSize(readable);
+        assertThat(stored(dir, SECOND)).isEqualTo(topic.of(SECOND).subList(0, (int) firstSeq + 1));
+        assertThat(dir.quarantine().directory()).isNotEmptyDirectory();
     }
 
     @Test

@@ -13,11 +13,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Damage, and files in the wrong place. */
 class WalVerifierTest {
@@ -307,5 +310,28 @@ class WalVerifierTest {
 
         assertThat(verify(SECOND).damage()).isEmpty();
         assertThat(verify(SECOND).records()).isEqualTo(4);
+        assertThat(new WalVerifier(dir, null).strays())
+                .singleElement()
+                .satisfies(damage -> assertThat(damage.path()).isEqualTo(dir.checkpoint(SHARD)));
+    }
+
+    /** Segments of three records; the prune happens after the first of them is read. */
+    @ParameterizedTest
+    @ValueSource(longs = {3, 6, 9, 11})
+    void doesNotRegardAPruneAsDamage(long belowSeq) throws IOException {
+        write(SECOND, 11);
+        AtomicBoolean pruned = new AtomicBoolean();
+
+        WalVerifier.TenantReport report = new WalVerifier(dir, id -> SHARD).verify(SECOND, bytes -> {
+            if (!pruned.getAndSet(true)) {
+                try (Shard shard = new Shard(dir, SHARD, AcceptedTopic.settings(300))) {
+                    shard.prune(SECOND, belowSeq);
+                    shard.checkpoint(10);
+                }
+            }
+        });
+
+        assertThat(dir.segments(SECOND)).hasSize((int) (11 - belowSeq + 2) / 3);
+        assertThat(report.damage()).isEmpty();
     }
 }
