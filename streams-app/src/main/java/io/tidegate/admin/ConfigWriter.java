@@ -58,7 +58,7 @@ public final class ConfigWriter implements AutoCloseable {
     private static final Duration READ_WITHIN = Duration.ofSeconds(30);
     private static final Duration RETRY_FOR = Duration.ofSeconds(50);
     private static final Duration SILENT_FOR = Duration.ofSeconds(25);
-    private static final Duration TURN_WITHIN = Duration.ofSeconds(10);
+    private static final Duration TURN_WITHIN = Duration.ofSeconds(20);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(2);
     private static final int WRITE_WITHIN_MS = 20_000;
@@ -103,6 +103,7 @@ public final class ConfigWriter implements AutoCloseable {
 
     private final Settings settings;
     private final String topic;
+    private final Duration turnWithin;
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<ConfigKey, Long> offsets = new HashMap<>();
 
@@ -133,7 +134,13 @@ public final class ConfigWriter implements AutoCloseable {
     private @Nullable KafkaProducer<byte[], byte[]> producer;
 
     public ConfigWriter(Settings settings) {
+        this(settings, TURN_WITHIN);
+    }
+
+    /** @param turnWithin the longest time that a change waits for those before it */
+    public ConfigWriter(Settings settings, Duration turnWithin) {
         this.settings = settings;
+        this.turnWithin = turnWithin;
         topic = settings.topics().configs();
     }
 
@@ -168,9 +175,10 @@ public final class ConfigWriter implements AutoCloseable {
     /** Waits for the other changes of this instance, but not as long as Kafka may need to answer them. */
     private <T> T exclusively(Supplier<T> work) {
         try {
-            if (!lock.tryLock(TURN_WITHIN.toMillis(), TimeUnit.MILLISECONDS)) {
-                throw new AdminException("%s on %s is busy: the change before this one has been waiting for %d s"
-                        .formatted(topic, settings.bootstrapServers(), TURN_WITHIN.toSeconds()));
+            if (!lock.tryLock(turnWithin.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new AdminException(
+                        "nothing was changed: the change of %s on %s before this one has not completed for %d s"
+                                .formatted(topic, settings.bootstrapServers(), turnWithin.toSeconds()));
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -193,9 +193,12 @@ public final class TopicTail {
     public void follow(BooleanSupplier done, java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> each) {
         consumer.assign(partitions);
         partitions.forEach(partition -> consumer.seek(partition, ends.get(partition)));
+        BrokerContact contact = new BrokerContact(consumer, partitions, System::nanoTime);
         try {
             while (!done.getAsBoolean()) {
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+                ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+                contact.polled(!records.isEmpty());
+                for (ConsumerRecord<byte[], byte[]> record : records) {
                     if (!done.getAsBoolean() && isWanted(record)) {
                         each.accept(record);
                     }

@@ -12,6 +12,7 @@ import io.tidegate.http.Routes;
 import io.tidegate.tenant.TenantId;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Executors;
@@ -93,13 +94,19 @@ final class HistoryApi implements AutoCloseable {
                 silent++;
             }
         }
-        return Reply.json(sum(tenant, nowMs, parts, silent));
+        ObjectNode json = sum(tenant, nowMs, parts, silent);
+        if (tenant == null) {
+            putSealed(json, parts, api.view.shards());
+        }
+        return Reply.json(json);
     }
 
     private ObjectNode own(@Nullable TenantId tenant, long nowMs) {
         ObjectNode json = Json.object();
         RecentCounts.Points points = tenant == null ? api.history.whole(nowMs) : api.history.tenant(tenant, nowMs);
         RecentCounts.SealedBytes sealed = api.history.sealed();
+        ArrayNode shards = json.putArray("shards");
+        sealed.shards().forEach(shards::add);
         json.put("sealed_segments", sealed.segments());
         json.put("sealed_bytes", sealed.bytes());
         if (points == null) {
@@ -123,6 +130,25 @@ final class HistoryApi implements AutoCloseable {
         return json;
     }
 
+    /** Adds what the instances have sealed: null unless each shard is counted once, as while shards move. */
+    static void putSealed(ObjectNode json, List<JsonNode> parts, int shards) {
+        Set<Integer> counted = new HashSet<>();
+        int all = 0;
+        long segments = 0;
+        long bytes = 0;
+        for (JsonNode part : parts) {
+            for (JsonNode shard : part.path("shards")) {
+                counted.add(shard.asInt());
+                all++;
+            }
+            segments += part.path("sealed_segments").asLong();
+            bytes += part.path("sealed_bytes").asLong();
+        }
+        boolean complete = all == shards && counted.size() == shards;
+        json.put("sealed_segments", complete ? (Long) segments : null);
+        json.put("sealed_bytes", complete ? (Long) bytes : null);
+    }
+
     /** Adds the instances' counts by step; their clocks may differ. */
     private static ObjectNode sum(@Nullable TenantId tenant, long nowMs, List<JsonNode> parts, int silent) {
         long stepMs = tenant == null ? RecentCounts.STEP_MS : RecentCounts.TENANT_STEP_MS;
@@ -130,11 +156,7 @@ final class HistoryApi implements AutoCloseable {
         long firstStep = nowMs / stepMs - steps + 1;
         boolean[] known = new boolean[steps];
         long[][] counts = new long[RecentCounts.OUTCOMES][steps];
-        long segments = 0;
-        long bytes = 0;
         for (JsonNode part : parts) {
-            segments += part.path("sealed_segments").asLong();
-            bytes += part.path("sealed_bytes").asLong();
             JsonNode seen = part.path("known");
             long shift = part.path("last_step").asLong() - seen.size() + 1 - firstStep;
             for (int i = 0; i < seen.size(); i++) {
@@ -157,10 +179,6 @@ final class HistoryApi implements AutoCloseable {
         json.put("step_seconds", stepMs / MS);
         json.put("first_at", Instant.ofEpochMilli(firstStep * stepMs).toString());
         json.put("instances_silent", silent);
-        if (tenant == null) {
-            json.put("sealed_segments", segments);
-            json.put("sealed_bytes", bytes);
-        }
         put(json.putArray("accepted"), counts[0], known);
         ObjectNode rejected = json.putObject("rejected");
         for (Reason reason : Reason.values()) {

@@ -48,7 +48,7 @@ final class RecentCounts {
     record Points(long stepMs, long lastStep, int[] @Nullable [] counts, boolean[] known) {}
 
     /** Sealed WAL bytes of the shards on this instance, as of the last read. */
-    record SealedBytes(long segments, long bytes) {}
+    record SealedBytes(Set<Integer> shards, long segments, long bytes) {}
 
     /** Counts by step, as ring buffers: the index of a step is its remainder. */
     private static final class Series {
@@ -187,7 +187,7 @@ final class RecentCounts {
 
         /** @param complete false if the shard was moved away in the meantime */
         void end(boolean complete) {
-            SealedBytes sealed = new SealedBytes(sealedSegments, sealedBytes);
+            SealedBytes sealed = new SealedBytes(Set.of(shard), sealedSegments, sealedBytes);
             RecentCounts.this.end(shard, complete ? new Shard(sums, sealed) : null, nowMs);
         }
     }
@@ -335,6 +335,6 @@ final class RecentCounts {
             segments += shard.sealed().segments();
             bytes += shard.sealed().bytes();
         }
-        return new SealedBytes(segments, bytes);
+        return new SealedBytes(Set.copyOf(shards.keySet()), segments, bytes);
     }
 }

@@ -85,7 +85,7 @@ final class RecentCountsTest {
         broken.end(false);
         read(START_MS + 4_000, TENANT, 9, 0);
         assertThat(history.whole(START_MS + 4_000).known()).doesNotContain(true);
-        assertThat(history.sealed()).isEqualTo(new RecentCounts.SealedBytes(2, 100));
+        assertThat(history.sealed()).isEqualTo(new RecentCounts.SealedBytes(Set.of(0), 2, 100));
     }
 
     @Test

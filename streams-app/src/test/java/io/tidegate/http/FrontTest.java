@@ -52,6 +52,7 @@ final class FrontTest {
     private final HttpClient client = HttpClient.newHttpClient();
     private final CountDownLatch release = new CountDownLatch(1);
     private final CountDownLatch offered = new CountDownLatch(1);
+    private final CountDownLatch waiting = new CountDownLatch(Workers.SLOW_MAX);
     private HttpServer server;
 
     @BeforeEach
@@ -83,6 +84,11 @@ final class FrontTest {
         server.serve(new Routes()
                 .addQuick("/livez", Role.PUBLIC, call -> Reply.text(200, "alive"))
                 .add("GET", "/v1/slow", Role.READ, call -> {
+                    release.await();
+                    return Reply.text(200, "done");
+                })
+                .addSlow("/v1/waiting", Role.READ, call -> {
+                    waiting.countDown();
                     release.await();
                     return Reply.text(200, "done");
                 })
@@ -269,6 +275,25 @@ final class FrontTest {
             for (Socket socket : sockets) {
                 socket.close();
             }
+        }
+    }
+
+    @Test
+    void requestsThatNeedNoOtherSystemOvertakeThoseThatWaitForOne() throws Exception {
+        serve();
+        List<CompletableFuture<HttpResponse<String>>> all = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+            all.add(client.sendAsync(request("/v1/waiting").build(), BodyHandlers.ofString()));
+        }
+        waiting.await();
+
+        for (int i = 0; i < 20; i++) {
+            assertThat(send(request("/v1/things/7")).statusCode()).isEqualTo(200);
+        }
+        assertThat(all).noneMatch(CompletableFuture::isDone);
+        release.countDown();
+        for (CompletableFuture<HttpResponse<String>> one : all) {
+            assertThat(one.join().statusCode()).isEqualTo(200);
         }
     }
 

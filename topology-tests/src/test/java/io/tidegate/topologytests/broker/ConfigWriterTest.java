@@ -17,10 +17,12 @@ import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -326,6 +328,33 @@ final class ConfigWriterTest {
                     .isEqualTo(withRate(other, 7));
             assertThat(writer.current(TenantId.of(20_000)).config()).isEqualTo(withRate(TenantId.of(20_000), 1));
             assertThat(writer.current(TenantId.of(1_000)).history().changes()).hasSize(1);
+        }
+    }
+
+    @Test
+    @Timeout(600)
+    void aChangeDoesNotWaitWithoutEndForTheOneBeforeIt() throws Exception {
+        TenantId tenant = TenantId.of(40);
+        CountDownLatch began = new CountDownLatch(1);
+        CountDownLatch rejected = new CountDownLatch(1);
+        try (ConfigWriter writer = new ConfigWriter(settings, Duration.ZERO)) {
+            var first = CompletableFuture.supplyAsync(() -> change(writer, tenant, "first", before -> {
+                began.countDown();
+                try {
+                    rejected.await();
+                } catch (InterruptedException e) {
+                    throw new AssertionError(e);
+                }
+                return increased(before);
+            }));
+            began.await();
+            assertThatThrownBy(() -> change(writer, tenant, "second", ConfigWriterTest::increased))
+                    .isInstanceOf(AdminException.class)
+                    .hasMessageContaining("nothing was changed");
+            assertThatThrownBy(() -> writer.current(tenant)).isInstanceOf(AdminException.class);
+            rejected.countDown();
+            assertThat(first.get(5, TimeUnit.MINUTES).config()).isEqualTo(withRate(tenant, 1));
+            assertThat(rate(writer.current(tenant))).isOne();
         }
     }
 
