@@ -3,8 +3,6 @@ package io.tidegate.admin;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.tidegate.config.Settings;
-import io.tidegate.contract.NumberedKey;
-import io.tidegate.contract.SegmentReport;
 import io.tidegate.contract.TenantCommand;
 import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
@@ -23,7 +21,6 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Writes commands to {@code tenant-commands} and waits for the answer in {@code quota-events}. The tenant's owner writes the
@@ -52,9 +49,6 @@ public final class CommandSender {
             return events.get(events.size() - 1);
         }
     }
-
-    /** The number of sealed segments, and their total size. */
-    public record Prunable(int segments, long bytes) {}
 
     /**
      * Sends a command and waits for its answer.
@@ -104,33 +98,6 @@ public final class CommandSender {
             answer = send(tenant, new TenantCommand.DeleteTenant(), left);
         }
         return answer;
-    }
-
-    /** Returns what a {@link TenantCommand.PruneWal} would remove; sends nothing. */
-    public Prunable prunable(TenantId tenant, long belowSeq) {
-        Map<Long, SegmentReport> segments = TopicReader.table(
-                settings, settings.topics().segments(), record -> firstSeq(tenant, record), CommandSender::report);
-        segments.values().removeIf(segment -> segment == null || segment.lastSeq() >= belowSeq);
-        return new Prunable(
-                segments.size(),
-                segments.values().stream().mapToLong(SegmentReport::bytes).sum());
-    }
-
-    private static @Nullable SegmentReport report(ConsumerRecord<byte[], byte[]> record) {
-        try {
-            return SegmentReport.parse(record.value());
-        } catch (IllegalArgumentException e) {
-            return null; // not written by Tidegate
-        }
-    }
-
-    private static @Nullable Long firstSeq(TenantId tenant, ConsumerRecord<byte[], byte[]> record) {
-        try {
-            NumberedKey key = NumberedKey.parse(record.key());
-            return key.tenant().equals(tenant) ? (Long) key.seq() : null;
-        } catch (IllegalArgumentException e) {
-            return null; // not written by Tidegate
-        }
     }
 
     private static boolean isAnswered(List<JsonNode> events) {

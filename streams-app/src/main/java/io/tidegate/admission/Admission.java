@@ -116,9 +116,12 @@ public final class Admission {
         return quota == null && ofType != null ? checkSignalRate(limits, usage, ofType, bytes, nowMs) : quota;
     }
 
-    /** Whether {@link #check} has decided: then {@link #reject} follows, and the signal need not be parsed. */
+    /**
+     * Whether {@link #check} has decided: then {@link #reject} follows, and the signal need not be parsed. A block is an order,
+     * not a limit to try out, so it also holds in observe mode.
+     */
     public static boolean isRejected(TenantConfig config, @Nullable QuotaExceeded quota) {
-        return quota != null && config.mode() != Mode.OBSERVE;
+        return quota != null && (config.mode() != Mode.OBSERVE || quota.reason() == Reason.TENANT_BLOCKED);
     }
 
     /** @param bytes the size of the signal's value */

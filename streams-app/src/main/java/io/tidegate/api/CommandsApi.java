@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
+import io.tidegate.admin.PrunePreview;
 import io.tidegate.admin.Reasons;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome;
@@ -100,10 +101,11 @@ final class CommandsApi implements AutoCloseable {
         TenantJson.putId(json, tenant);
         json.put("dry_run", dryRun);
         if (dryRun) {
-            CommandSender.Prunable prunable = longWork.run(call.principal(), () -> commands.prunable(tenant, belowSeq));
-            json.put("below_seq", belowSeq);
-            json.put("segments", prunable.segments());
-            json.put("bytes", prunable.bytes());
+            PrunePreview preview =
+                    longWork.run(call.principal(), () -> PrunePreview.of(api.settings, tenant, belowSeq));
+            json.put("below_seq", preview.belowSeq());
+            json.put("segments", preview.segments());
+            json.put("bytes", preview.bytes());
         } else {
             JsonNode done = done(longWork.run(
                     call.principal(),
@@ -186,7 +188,9 @@ final class CommandsApi implements AutoCloseable {
         }
         Duration since = Duration.ofSeconds(number(body, "since_seconds", SINCE_S_DEFAULT, 1, SINCE_S_MAX));
         DryRun.Report report = longWork.run(
-                call.principal(), () -> new DryRun(api.settings).judge(proposed, since, System.currentTimeMillis()));
+                call.principal(),
+                () -> new DryRun(api.settings, api.settings.entitiesMax())
+                        .judge(proposed, since, System.currentTimeMillis()));
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
         report.writeTo(json);

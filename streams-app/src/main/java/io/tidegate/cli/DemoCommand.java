@@ -55,6 +55,7 @@ final class DemoCommand implements Callable<Integer> {
     private static final int PORT_MAX = 65_535;
     private static final int HTTP_PORT = 8080;
     private static final Duration REDRAW = Duration.ofSeconds(1);
+    private static final Duration REDRAW_IN_A_LOG = Duration.ofSeconds(10);
     private static final Duration RUNS_WITHIN = Duration.ofSeconds(90);
     private static final Duration SETTLE = Duration.ofSeconds(30);
     private static final Duration STOPS_WITHIN = Duration.ofSeconds(90);
@@ -151,7 +152,7 @@ final class DemoCommand implements Callable<Integer> {
                     return ExitCodes.FAILED;
                 }
                 hints(broker.bootstrapServers(), settings.dataDir(), runner.url());
-                runTraffic(settings, tenants);
+                runTraffic(settings, tenants, broker);
                 if (trafficFailed) {
                     return ExitCodes.FAILED;
                 }
@@ -176,7 +177,8 @@ final class DemoCommand implements Callable<Integer> {
         return SettingsLoader.load(null, Map.of(), flags);
     }
 
-    private void runTraffic(Settings settings, TenantDirectory tenants) throws InterruptedException {
+    private void runTraffic(Settings settings, TenantDirectory tenants, EmbeddedBroker broker)
+            throws IOException, InterruptedException {
         Thread traffic = new Thread(() -> new SampleTraffic(settings).run(() -> stop.getCount() == 0), "traffic");
         traffic.setUncaughtExceptionHandler((thread, failure) -> {
             print("the traffic stopped: " + failure.getMessage());
@@ -194,15 +196,24 @@ final class DemoCommand implements Callable<Integer> {
             configs.start();
             long begin = System.nanoTime();
             long drawn = begin;
+            Duration redraw = Progress.isTerminal() ? REDRAW : REDRAW_IN_A_LOG;
             LiveTable live = new LiveTable(LiveTable.terminalColumns());
-            while (!stop.await(REDRAW.toMillis(), TimeUnit.MILLISECONDS)) {
+            boolean isLast = false;
+            while (!isLast) {
+                isLast = stop.await(REDRAW.toMillis(), TimeUnit.MILLISECONDS);
+                String end = broker.end();
+                if (end != null && !isLast) {
+                    print(end);
+                    trafficFailed = true;
+                }
                 long now = System.nanoTime();
-                live.draw(spec.commandLine().getErr(), usages, limits, (now - drawn) / 1e9);
-                drawn = now;
-                if (duration != null && System.nanoTime() - begin > duration.toNanos()) {
-                    stop.countDown();
+                isLast |= trafficFailed || (duration != null && now - begin > duration.toNanos());
+                if (isLast || now - drawn >= redraw.toNanos()) {
+                    live.draw(spec.commandLine().getErr(), usages, limits, (now - drawn) / 1e9);
+                    drawn = now;
                 }
             }
+            stop.countDown();
             traffic.join();
             follower.join();
             configs.join();

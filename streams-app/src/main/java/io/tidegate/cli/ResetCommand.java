@@ -3,6 +3,7 @@ package io.tidegate.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.AdminException;
 import io.tidegate.admin.OffsetReset;
+import io.tidegate.admin.OffsetReset.Move;
 import io.tidegate.admin.StateRemoval;
 import io.tidegate.config.Settings;
 import io.tidegate.wal.DataDir;
@@ -51,10 +52,12 @@ final class ResetCommand implements Callable<Integer> {
     @Option(names = "--all", description = "Also delete the topics of signals and of tenants' configs.")
     private boolean all;
 
-    @Option(names = "--dry-run", description = "Print what would be deleted, and delete nothing.")
+    @Option(names = "--dry-run", description = "Print what would be deleted or set, and change nothing.")
     private boolean dryRun;
 
-    @Option(names = "--yes", description = "Confirm the deletion, which cannot be undone.")
+    @Option(
+            names = "--yes",
+            description = "Confirm a deletion, which cannot be undone, or that undecided signals are skipped.")
     private boolean yes;
 
     @Spec
@@ -80,10 +83,9 @@ final class ResetCommand implements Callable<Integer> {
         if (topics.isEmpty() && position == null) {
             return removeState();
         }
-        if (all || dryRun || yes) {
+        if (all) {
             throw new ParameterException(
-                    spec.commandLine(),
-                    "--all, --dry-run and --yes concern the deletion of state, so they cannot be combined with --topic");
+                    spec.commandLine(), "--all concerns the deletion of state, so it cannot be combined with --topic");
         }
         if (topics.isEmpty() || position == null) {
             throw new ParameterException(
@@ -100,7 +102,19 @@ final class ResetCommand implements Callable<Integer> {
                                     .formatted(topic, String.join(", ", reset.inputs())));
                 }
             }
-            print(reset.reset(topics, to));
+            Map<TopicPartition, Move> moves = reset.plan(topics, to);
+            long skipped = moves.values().stream().mapToLong(Move::skipped).sum();
+            boolean isConfirmed = yes || skipped == 0;
+            if (isConfirmed && !dryRun) {
+                reset.set(moves);
+            }
+            print(moves);
+            if (!isConfirmed && !dryRun) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "nothing is changed: up to %,d records that are not decided yet would be skipped; add --yes to skip them"
+                                .formatted(skipped));
+            }
         }
         return ExitCodes.OK;
     }
@@ -182,16 +196,19 @@ final class ResetCommand implements Callable<Integer> {
         }
     }
 
-    private void print(Map<TopicPartition, Long> positions) {
+    private void print(Map<TopicPartition, Move> moves) {
         var out = spec.commandLine().getOut();
         if (output.asObjects()) {
-            positions.forEach((partition, offset) -> out.println(output.line(Json.object()
+            moves.forEach((partition, move) -> out.println(output.line(Json.object()
                     .put("topic", partition.topic())
                     .put("partition", partition.partition())
-                    .put("offset", offset))));
+                    .put("before", move.before())
+                    .put("offset", move.after())
+                    .put("skipped", move.skipped()))));
         } else {
-            Table table = new Table("TOPIC", "PARTITION", "CONTINUES AT");
-            positions.forEach((partition, offset) -> table.row(partition.topic(), partition.partition(), offset));
+            Table table = new Table("TOPIC", "PARTITION>", "BEFORE>", "CONTINUES AT>", "SKIPPED>");
+            moves.forEach((partition, move) ->
+                    table.row(partition.topic(), partition.partition(), move.before(), move.after(), move.skipped()));
             table.print(out);
         }
         out.flush();

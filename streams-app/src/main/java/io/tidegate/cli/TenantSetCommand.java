@@ -6,6 +6,7 @@ import io.tidegate.admin.ChangeWarnings;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TenantOperations.Outcome.Changed;
+import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tools.DryRun;
@@ -88,7 +89,12 @@ final class TenantSetCommand extends ConfigChange {
             if (proposed == null) {
                 throw new ParameterException(spec.commandLine(), "plan: '%s' does not exist".formatted(own.plan()));
             }
-            print(new DryRun(options.loadConnected()).judge(proposed, judged(nowMs), nowMs));
+            Settings settings = options.loadConnected();
+            print(new DryRun(settings, settings.configuredEntitiesMax()).judge(proposed, judged(nowMs), nowMs));
+            if (!proposed.periods().isEmpty()) {
+                hint(
+                        "limits of periods were judged from the start of the range on, without what the periods had used before");
+            }
             warn(ChangeWarnings.ofProposed(own, snapshot, options.load()));
             hint("nothing was set");
             return ExitCodes.OK;

@@ -1,8 +1,8 @@
 package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
+import io.tidegate.admin.PrunePreview;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.TenantCommand;
 import picocli.CommandLine.Command;
@@ -26,7 +26,7 @@ final class WalPruneCommand extends OwnerRequest {
             description = "Remove segments with only sequence numbers below this one.")
     private long below = NOT_GIVEN;
 
-    @Option(names = "--dry-run", description = "Print which sealed segments would be removed, and change nothing.")
+    @Option(names = "--dry-run", description = "Print how many segments would be removed, and change nothing.")
     private boolean dryRun;
 
     @Mixin
@@ -40,12 +40,8 @@ final class WalPruneCommand extends OwnerRequest {
         }
         Settings settings = options.loadConnected();
         if (dryRun) {
-            CommandSender.Prunable prunable = new CommandSender(settings).prunable(tenant, below);
-            return report(
-                    "would be removed, and the open one if all its signals are below",
-                    prunable.segments(),
-                    prunable.bytes(),
-                    below);
+            PrunePreview preview = PrunePreview.of(settings, tenant, below);
+            return report("would be removed", preview.segments(), preview.bytes(), preview.belowSeq());
         }
         Answer answer = ask(settings, new TenantCommand.PruneWal(below));
         return answer.done()
@@ -67,14 +63,8 @@ final class WalPruneCommand extends OwnerRequest {
             json.put("bytes", bytes);
             print(output.line(json));
         } else {
-            print("tenant %s: %d %s of %s below %d %s"
-                    .formatted(
-                            tenant,
-                            segments,
-                            dryRun ? "sealed segments" : "segments",
-                            Amounts.size(bytes),
-                            belowSeq,
-                            what));
+            print("tenant %s: %d segments of %s below %d %s"
+                    .formatted(tenant, segments, Amounts.size(bytes), belowSeq, what));
         }
         return ExitCodes.OK;
     }

@@ -1,5 +1,6 @@
 package io.tidegate.config;
 
+import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.HistoryBounds;
 import io.tidegate.config.SettingsLoader.Origin;
 import io.tidegate.contract.Residency;
@@ -723,6 +724,12 @@ public final class Settings {
                                     (bound.heapNeeded(set) >> 20) + 1));
         }
         return set > 0 ? set : bound.rounded();
+    }
+
+    /** Returns the configured value of {@code entities.max}, or its maximum: for commands, whose heap says nothing about instances. */
+    public long configuredEntitiesMax() {
+        long set = config.getLong(ENTITIES_MAX);
+        return set > 0 ? set : EntitySet.ENTITIES_MAX;
     }
 
     public WalSettings wal() {

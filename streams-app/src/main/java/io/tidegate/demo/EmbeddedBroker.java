@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.DescribeClusterResult;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A real KRaft broker as a child process on loopback, with all files in one directory. Can be killed and restarted with the
@@ -191,6 +192,13 @@ public final class EmbeddedBroker implements AutoCloseable {
                 Thread.sleep(POLL_MS);
             }
         }
+    }
+
+    /** Returns how the broker ended, with the end of its log; null while it runs. */
+    public @Nullable String end() throws IOException {
+        return process.isAlive()
+                ? null
+                : "the broker ended with %d; the end of its log:%n%s".formatted(process.exitValue(), logTail());
     }
 
     private String logTail() throws IOException {

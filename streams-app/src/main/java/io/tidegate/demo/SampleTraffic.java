@@ -28,6 +28,7 @@ public final class SampleTraffic {
     private static final TenantId UNKNOWN = TenantId.of(99);
 
     private static final Duration TICK = Duration.ofMillis(20);
+    private static final int REQUEST_MS = 10_000;
     private static final long BURST_EVERY_MS = 4000;
     private static final int BURST_SIGNALS = 250;
     private static final int PAD_SMALL = 60;
@@ -69,6 +70,10 @@ public final class SampleTraffic {
     public void run(BooleanSupplier stop) {
         Map<String, Object> config = settings.clientConfig();
         config.put(ProducerConfig.LINGER_MS_CONFIG, 5);
+        // If the broker is gone, the demo must end soon.
+        config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_MS);
+        config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, REQUEST_MS);
+        config.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 3 * REQUEST_MS);
         try (var producer = new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer())) {
             Steady quiet = new Steady(10);
             Steady bursty = new Steady(90);

@@ -36,6 +36,15 @@ public final class ConfigWarnings {
                     "blocked_until = %s is in the past, so the tenant is not blocked"
                             .formatted(config.blockedUntil())));
         }
+        if (config.mode() == TenantConfig.Mode.OBSERVE
+                && !config.requiredRegions().isEmpty()) {
+            warnings.add(new Warning(
+                    "regions_observed",
+                    "required_regions",
+                    "required_regions = %s is only observed: in observe mode, signals that cannot be forwarded are stored in the wrong"
+                                    .formatted(String.join(", ", config.requiredRegions()))
+                            + " region"));
+        }
         return List.copyOf(warnings);
     }
 

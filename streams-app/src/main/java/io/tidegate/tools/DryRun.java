@@ -57,13 +57,16 @@ public final class DryRun {
     }
 
     private final Settings settings;
+    private final long entitiesMax;
 
-    public DryRun(Settings settings) {
+    /** @param entitiesMax the maximum number of entities of any tenant on an instance */
+    public DryRun(Settings settings, long entitiesMax) {
         this.settings = settings;
+        this.entitiesMax = entitiesMax;
     }
 
     /**
-     * Judges the signals of a time range.
+     * Judges the signals of a time range. Periods count only the signals of that range.
      *
      * @param proposed the limits; enforced, whatever their mode
      * @param since the length of the range
@@ -75,7 +78,7 @@ public final class DryRun {
         TenantUsage usage =
                 UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
         usage.clearPeriods();
-        Admission admission = new Admission(settings.region(), settings.entitiesMax(), settings.historyBounds());
+        Admission admission = new Admission(settings.region(), entitiesMax, settings.historyBounds());
         SignalReader reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
         long fromMs = nowMs - since.toMillis();
         Map<Reason, Long> rejected = new EnumMap<>(Reason.class);

@@ -149,7 +149,8 @@ final class ReplayJudge {
         if (config == null) {
             return new Verdict(tenant, Reason.TENANT_UNKNOWN.id());
         }
-        if (residency.target(config, candidate.headers()) != null || config.mode() == Mode.OBSERVE) {
+        if (residency.target(config, candidate.headers()) != null
+                || (config.mode() == Mode.OBSERVE && !config.isBlocked(nowMs))) {
             return new Verdict(tenant, null);
         }
         Signal signal = ((Route.ToTenant) route).signal();

@@ -70,11 +70,12 @@ class AdmissionModelTest {
             signal.creators().forEach(id -> named.add("creator " + id));
             newestMs = Math.max(newestMs, nowMs);
             Reason reason = check(config, signal.type(), bytes, nowMs);
-            if (reason == null || config.mode() == Mode.OBSERVE) {
+            boolean isEnforced = config.mode() == Mode.ENFORCE || reason == Reason.TENANT_BLOCKED;
+            if (reason == null || !isEnforced) {
                 entities.adopt(config.idleTtlMs(), newestMs);
                 reason = reason == null ? checkEntities(config, named, nowMs) : reason;
             }
-            if (reason != null && config.mode() == Mode.ENFORCE) {
+            if (reason != null && isEnforced) {
                 rejected.merge(reason, 1L, Long::sum);
                 return reason;
             }

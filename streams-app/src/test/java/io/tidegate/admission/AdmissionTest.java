@@ -278,6 +278,13 @@ class AdmissionTest {
     }
 
     @Test
+    void aBlockHoldsInObserveModeToo() {
+        TenantConfig config = observing(blockedUntil(Instant.ofEpochMilli(T + 500)));
+        assertThat(rejected(config, PLAIN, T).reason()).isEqualTo(Reason.TENANT_BLOCKED);
+        assertThat(admission.admit(config, usage, PLAIN, 100, T + 500)).isInstanceOf(Accepted.class);
+    }
+
+    @Test
     void aBlockedTenantIsRejectedUntilTheMillisecond() {
         TenantConfig config = blockedUntil(Instant.ofEpochMilli(T + 500));
         assertThat(rejected(config, PLAIN, T))

@@ -53,6 +53,8 @@ final class ConfigWarningsTest {
                 ",\"max_storage_bytes\":18446744073709551615|-",
                 ",\"blocked_until\":\"2020-01-01T00:00:00Z\"|block_is_over",
                 ",\"blocked_until\":\"2100-01-01T00:00:00Z\"|-",
+                ",\"required_regions\":[\"eu\"]|-",
+                ",\"required_regions\":[\"eu\"],\"mode\":\"observe\"|regions_observed",
                 ",\"max_entities\":0|-"
             })
     void oneWarningForEachLimitWithoutItsExpectedEffect(String fields, @Nullable String expected) {
