@@ -96,20 +96,31 @@ final class DurableFiles {
 
     /** Writes the bytes from {@code from} to {@code to} again, unchanged, so that the next fsync of the file includes them. */
     void rewrite(Path path, long from, long to) throws IOException {
-        if (from >= to) {
-            return;
+        if (from < to) {
+            try (FileChannel file = open(path, false)) {
+                rewrite(file, from, to);
+            }
         }
+    }
+
+    /** Makes the bytes of a file durable, even if an earlier fsync of them failed. */
+    void makeDurable(Path path, long to) throws IOException {
         try (FileChannel file = open(path, false)) {
-            ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(to - from, REWRITE_BYTES));
-            for (long at = from; at < to; ) {
-                bytes.clear().limit((int) Math.min(to - at, bytes.capacity()));
-                if (file.read(bytes, at) < 0) {
-                    throw new EOFException(path + " became shorter while it was read");
-                }
-                bytes.flip();
-                while (bytes.hasRemaining()) {
-                    at += file.write(bytes, at);
-                }
+            rewrite(file, 0, to);
+            file.force(true);
+        }
+    }
+
+    private static void rewrite(FileChannel file, long from, long to) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(REWRITE_BYTES);
+        for (long at = from; at < to; ) {
+            bytes.clear().limit((int) Math.min(to - at, REWRITE_BYTES));
+            if (file.read(bytes, at) < 0) {
+                throw new EOFException("the file became shorter while it was read");
+            }
+            bytes.flip();
+            while (bytes.hasRemaining()) {
+                at += file.write(bytes, at);
             }
         }
     }

@@ -105,6 +105,11 @@ public final class WalRepair {
             return reopened != null && reopenedIsComplete ? reopened.nextSeq() : from;
         }
 
+        /** Whether the segment with the checkpoint's position is replaced: then the position may be inside a batch. */
+        boolean replaces(@Nullable SegmentState durable) {
+            return durable != null && durable.firstSeq() >= replacesFrom() && durable.firstSeq() < to;
+        }
+
         /** Appends the record if it is the next one of the range. */
         void offer(TenantId tenant, WalRecord record, boolean begins) {
             if (staged != null && record.seq() == found && record.seq() < to) {
@@ -129,7 +134,13 @@ public final class WalRepair {
         final NavigableMap<Long, SegmentState> good = new TreeMap<>();
         final Set<SegmentName> bad = new LinkedHashSet<>();
         final List<MissingRange> missing = new ArrayList<>();
-        boolean brokenOff;
+
+        /** The checkpoint's last segment; null if there is none with records. */
+        @Nullable
+        SegmentState durable;
+
+        /** Whether the checkpoint's entry does not match the files, although they may be complete. */
+        boolean isEntryWrong;
 
         /** The sequence number after the last valid record of a damaged file; -1 if there is none. */
         long readableEnd = -1;
@@ -140,7 +151,7 @@ public final class WalRepair {
         }
 
         boolean isWhole() {
-            return bad.isEmpty() && missing.isEmpty() && !brokenOff;
+            return bad.isEmpty() && missing.isEmpty() && !isEntryWrong;
         }
     }
 
@@ -246,6 +257,7 @@ public final class WalRepair {
         Checkpoint.Log log = checkpoint == null ? null : checkpoint.logs().get(tenant);
         long begin = log == null ? Checkpoint.Log.UNKNOWN : log.beginSeq();
         NavigableSet<SegmentName> names = dir.segments(tenant);
+        found.durable = log != null && log.tail().records() > 0 ? log.tail() : null;
         for (SegmentName name : names) {
             if (name.shard() != shard || !Files.isRegularFile(path(tenant, name), LinkOption.NOFOLLOW_LINKS)) {
                 found.bad.add(name);
@@ -257,20 +269,16 @@ public final class WalRepair {
             begin = names.isEmpty() ? 0 : names.first().firstSeq();
         }
         long end = log == null ? found.readableEnd : Math.max(log.tail().nextSeq(), log.appliedSeq());
-        found.brokenOff = log != null && log.isBrokenOff();
+        found.isEntryWrong |= log != null && log.isBrokenOff();
         missing(found, begin, end);
         return found;
     }
 
     private void scan(LogFindings found, SegmentName name, boolean last, Checkpoint.@Nullable Log log)
             throws IOException {
-        long durable = log != null && log.tail().firstSeq() == name.firstSeq()
-                ? log.tail().position()
-                : 0;
-        SegmentScan scan;
-        try (SegmentReader reader = new SegmentReader(found.tenant, name, path(found.tenant, name))) {
-            scan = reader.scan(SegmentState.empty(name.firstSeq()));
-        }
+        SegmentState tail = log != null && log.tail().firstSeq() == name.firstSeq() ? log.tail() : null;
+        long durable = tail == null ? 0 : tail.position();
+        SegmentScan scan = scan(found.tenant, name, SegmentState.empty(name.firstSeq()));
         BadBatchException bad = scan.bad();
         if (bad != null && !(bad.reachesEnd() && last && scan.state().position() >= durable)) {
             found.bad.add(name);
@@ -280,6 +288,17 @@ public final class WalRepair {
             return;
         }
         found.good.put(name.firstSeq(), scan.state());
+        if (tail != null
+                && tail.records() > 0
+                && !scan(found.tenant, name, tail).state().equals(scan.state())) {
+            found.isEntryWrong = true; // the position is inside a batch: the file has been rebuilt in other batches
+        }
+    }
+
+    private SegmentScan scan(TenantId tenant, SegmentName name, SegmentState from) throws IOException {
+        try (SegmentReader reader = new SegmentReader(tenant, name, path(tenant, name))) {
+            return reader.scan(from);
+        }
     }
 
     private void missing(LogFindings found, long begin, long end) {
@@ -287,7 +306,8 @@ public final class WalRepair {
         NavigableMap<Long, SegmentState> kept = new TreeMap<>();
         for (SegmentState tail : List.copyOf(found.good.values())) {
             boolean last = tail.firstSeq() == found.good.lastKey();
-            if (tail.firstSeq() < next || (tail.records() == 0 && !last)) {
+            // A file without records proves nothing: only as the next one does it belong to the log.
+            if (tail.firstSeq() < next || (tail.records() == 0 && (!last || tail.firstSeq() > next))) {
                 drop(found, tail);
                 continue;
             }
@@ -361,10 +381,12 @@ public final class WalRepair {
         for (SegmentName name : found.bad) {
             dir.quarantine().copy(found.tenant, path(found.tenant, name));
         }
-        MissingRange lastMissing = found.missing.isEmpty() ? null : found.missing.get(found.missing.size() - 1);
-        boolean growsTail = lastMissing != null && lastMissing.last;
-        if (lastMissing != null && (growsTail || found.brokenOff)) {
-            write(found, lastMissing);
+        MissingRange open = found.missing.stream()
+                .filter(range -> range.last || range.replaces(found.durable))
+                .findFirst()
+                .orElse(null);
+        if (open != null) {
+            write(found, open);
         }
         Set<String> installed = new LinkedHashSet<>();
         List<Path> grown = new ArrayList<>();
@@ -396,15 +418,17 @@ public final class WalRepair {
         for (Path directory : grown) {
             DurableFiles.fsync(directory);
         }
-        if (growsTail || found.brokenOff) {
+        if (open != null || found.isEntryWrong) {
             write(found, null);
         }
         for (MissingRange range : found.missing) {
             outcomes.add(new Outcome(found.tenant, range.replacesFrom(), range.to - 1, true, "rebuilt"));
         }
         if (found.missing.isEmpty()) {
-            outcomes.add(
-                    new Outcome(found.tenant, 0, -1, true, "moved files that do not belong to the log to quarantine/"));
+            String done = found.bad.isEmpty()
+                    ? "updated the checkpoint, which did not match the files"
+                    : "moved files that do not belong to the log to quarantine/";
+            outcomes.add(new Outcome(found.tenant, 0, -1, true, done));
         }
     }
 
@@ -425,12 +449,14 @@ public final class WalRepair {
             tail = SegmentState.empty(open.replacesFrom());
         } else {
             SegmentName last = dir.segments(found.tenant).last();
-            LogFindings now = new LogFindings(found.tenant, found.shard);
-            scan(now, last, false, null);
-            tail = now.good.get(last.firstSeq());
-            if (tail == null) {
-                throw WalException.damage(found.tenant, path(found.tenant, last), 0, "the new segment is not right");
+            SegmentScan scan = scan(found.tenant, last, SegmentState.empty(last.firstSeq()));
+            tail = scan.state();
+            BadBatchException bad = scan.bad();
+            if (bad != null && !bad.reachesEnd()) {
+                throw WalException.damage(found.tenant, path(found.tenant, last), tail.position(), bad.getMessage());
             }
+            // A killed process may have left these bytes only in the page cache.
+            dir.files().makeDurable(path(found.tenant, last), tail.position());
         }
         Map<TenantId, Checkpoint.Log> logs = new HashMap<>(checkpoint.logs());
         long applied = Math.max(log.appliedSeq(), log.tail().nextSeq());

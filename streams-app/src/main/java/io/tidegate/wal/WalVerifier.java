@@ -288,6 +288,9 @@ public final class WalVerifier {
                     for (StoredBatch batch = reader.next(); batch != null; batch = reader.next()) {
                         records += batch.records().size();
                         progress.accept(batch.end() - read);
+                        if (read < durable && durable < batch.end() && durable != ALL_BYTES) {
+                            damaged(path, durable, "the checkpoint's position is inside a batch");
+                        }
                         read = batch.end();
                     }
                     if (durable != ALL_BYTES && read < durable) {

@@ -52,6 +52,11 @@ class WalRepairTest {
 
     /** Writes two tenants, whose records alternate. */
     private static AcceptedTopic write(DataDir dir) {
+        return write(dir, 2 * RECORDS - 1);
+    }
+
+    /** @param checkpointed the last offset in the checkpoint; the records after it were written before the process was killed */
+    private static AcceptedTopic write(DataDir dir, int checkpointed) {
         AcceptedTopic topic = new AcceptedTopic();
         for (int i = 0; i < RECORDS; i++) {
             for (TenantId tenant : List.of(FIRST, SECOND)) {
@@ -62,8 +67,10 @@ class WalRepairTest {
             for (int offset = 0; offset < topic.size(); offset++) {
                 topic.apply(shard, offset);
                 shard.flush();
+                if (offset == checkpointed) {
+                    shard.checkpoint(offset);
+                }
             }
-            shard.checkpoint(topic.size() - 1);
         }
         return topic;
     }
@@ -156,12 +163,15 @@ class WalRepairTest {
     }
 
     private static void assertContinues(DataDir dir, AcceptedTopic topic) throws IOException {
+        assertContinues(dir, topic, topic.size() - 1);
+    }
+
+    private static void assertContinues(DataDir dir, AcceptedTopic topic, int checkpointed) throws IOException {
         AcceptedTopic more = topic;
-        int before = more.size();
         more.add(SECOND, 20, null, "one more");
         try (Shard shard = new Shard(dir, SHARD, SETTINGS)) {
-            assertThat(shard.committedOffset()).isEqualTo(before - 1);
-            more.apply(shard, before, more.size());
+            assertThat(shard.committedOffset()).isEqualTo(checkpointed);
+            more.apply(shard, checkpointed + 1, more.size());
         }
         for (TenantId tenant : List.of(FIRST, SECOND)) {
             assertThat(stored(dir, tenant)).isEqualTo(more.of(tenant));
@@ -369,7 +379,7 @@ class WalRepairTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"middle", "last", "both", "renamed"})
+    @ValueSource(strings = {"middle", "last", "both", "renamed", "checkpointed"})
     @Timeout(600)
     void anInterruptedRepairIsFinishedByTheNextOne(String where) throws IOException {
         int at = 1;
@@ -379,12 +389,15 @@ class WalRepairTest {
             FaultyDisk disk = new FaultyDisk(base);
             DataDir own = new DataDir(disk.root());
             own.lock().close();
-            AcceptedTopic written = write(own);
+            // Two records of each tenant, which are in the first segment.
+            int checkpointed = where.equals("checkpointed") ? 3 : 2 * RECORDS - 1;
+            AcceptedTopic written = write(own, checkpointed);
             Map<String, String> before = contents(own);
             long[] damaged = switch (where) {
                 case "middle" -> new long[] {3};
                 case "last" -> new long[] {9};
                 case "both" -> new long[] {3, 9};
+                case "checkpointed" -> new long[] {0};
                 default -> new long[0];
             };
             if (where.equals("renamed")) {
@@ -410,14 +423,46 @@ class WalRepairTest {
                     .as(description)
                     .isEqualTo(reached);
             if (reached) {
-                disk.losePower(new Random(at));
+                if (where.equals("checkpointed")) {
+                    disk.killProcess(); // the power would take the records above the checkpoint too
+                } else {
+                    disk.losePower(new Random(at));
+                }
                 repair(own, written, 0);
             }
             assertThat(damage(own)).as(description).isEmpty();
             assertThat(contents(own)).as(description).isEqualTo(before);
-            assertContinues(own, written);
+            assertContinues(own, written, checkpointed);
         }
         assertThat(at).isGreaterThan(15);
+    }
+
+    @Test
+    void removesAnEmptyFileThatDoesNotContinueTheLog() throws IOException {
+        Map<String, String> before = contents(dir);
+        Files.createFile(segment(SECOND, 20));
+
+        assertThat(repair(dir, topic, 0)).extracting(Outcome::repaired).containsExactly(true);
+
+        assertThat(contents(dir)).isEqualTo(before);
+        assertThat(damage(dir)).isEmpty();
+        assertContinues(dir, topic);
+    }
+
+    @Test
+    void updatesACheckpointWhosePositionIsInsideABatch() throws IOException {
+        Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(SHARD), SHARD);
+        Map<TenantId, Checkpoint.Log> logs = new TreeMap<>(checkpoint.logs());
+        Checkpoint.Log log = logs.get(SECOND);
+        SegmentState inside = log.tail().at(log.tail().position() - 10);
+        logs.put(SECOND, new Checkpoint.Log(inside, log.beginSeq(), log.appliedSeq(), false));
+        new Checkpoint(checkpoint.offset(), false, logs).write(dir.files(), dir.checkpoint(SHARD), SHARD);
+        assertThat(damage(dir)).extracting(WalVerifier.Damage::what).anyMatch(what -> what.contains("inside a batch"));
+
+        assertThat(repair(dir, topic, 0)).extracting(Outcome::repaired).containsExactly(true);
+
+        assertThat(damage(dir)).isEmpty();
+        assertContinues(dir, topic);
     }
 
     @ParameterizedTest
