@@ -29,6 +29,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -152,6 +153,10 @@ public final class Settings {
             StreamsConfig.DESERIALIZATION_EXCEPTION_HANDLER_CLASS_CONFIG,
             StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG);
 
+    /** Client settings that may only repeat the value that Tidegate sets. */
+    private static final Map<String, Set<String>> REQUIRED = Map.of(
+            ProducerConfig.ACKS_CONFIG, Set.of("all", "-1"), ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, Set.of("true"));
+
     /** Client settings that are derived from a setting of Tidegate, with that setting. */
     private static final Map<String, String> OWN = Map.ofEntries(
             Map.entry(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, BOOTSTRAP_SERVERS),
@@ -252,7 +257,17 @@ public final class Settings {
                             "%s%s cannot be set: Tidegate's promises depend on it".formatted(KAFKA_PREFIX, key));
                 }
             }
-            String own = OWN.get(CLIENT_PREFIX.matcher(key).replaceFirst(""));
+            String name = CLIENT_PREFIX.matcher(key).replaceFirst("");
+            String value = String.valueOf(kafka.get(key)).strip();
+            if (!REQUIRED.getOrDefault(name, Set.of(value)).contains(value)) {
+                throw new SettingsException("%s%s = %s cannot be set: Tidegate's promises depend on the value %s"
+                        .formatted(
+                                KAFKA_PREFIX,
+                                key,
+                                value,
+                                String.join(" or ", new TreeSet<>(REQUIRED.get(name)).descendingSet())));
+            }
+            String own = OWN.get(name);
             if (own != null) {
                 throw new SettingsException("%s%s cannot be set: use %s".formatted(KAFKA_PREFIX, key, own));
             }
@@ -334,6 +349,10 @@ public final class Settings {
             if (!ingress.add(topic)) {
                 throw new SettingsException("%s names '%s' twice".formatted(TOPIC_SIGNALS, topic));
             }
+        }
+        if (config.getShort(REPLICATION_FACTOR) == 0) {
+            throw new SettingsException(
+                    REPLICATION_FACTOR + " = 0 must be at least 1, or -1 for the default of the brokers");
         }
         Set<String> names = new HashSet<>();
         List<String> named = new ArrayList<>(allTopics());

@@ -1,6 +1,8 @@
 package io.tidegate.http;
 
 import io.tidegate.http.Access.Role;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -111,6 +113,15 @@ public final class Routes {
         throw new Problem(Problem.Kind.NOT_FOUND, "no such path; /openapi.yaml lists all paths");
     }
 
+    /** Decodes the characters that Jetty leaves encoded in a path, such as a blank. */
+    private static String decoded(String segment) {
+        try {
+            return URLDecoder.decode(segment.replace("+", "%2B"), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            return segment; // a % that encodes nothing
+        }
+    }
+
     private static @Nullable Map<String, String> names(String template, String path) {
         String[] wanted = template.split("/", -1);
         String[] found = path.split("/", SEGMENTS_MAX + 1);
@@ -120,7 +131,7 @@ public final class Routes {
         Map<String, String> names = new HashMap<>();
         for (int i = 0; i < wanted.length; i++) {
             if (wanted[i].startsWith("{")) {
-                names.put(wanted[i].substring(1, wanted[i].length() - 1), found[i]);
+                names.put(wanted[i].substring(1, wanted[i].length() - 1), decoded(found[i]));
             } else if (!wanted[i].equals(found[i])) {
                 return null;
             }

@@ -314,6 +314,23 @@ final class SettingsLoaderTest {
     }
 
     @ParameterizedTest
+    @CsvSource({"kafka.acks, 1, all", "kafka.producer.acks, 0, all", "kafka.enable.idempotence, false, true"})
+    void acceptsOnlyTheValueThatItsPromisesDependOn(String key, String value, String needed) {
+        assertThatThrownBy(() -> flags(key, value))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith("%s = %s cannot be set: Tidegate's promises depend on the value %s"
+                        .formatted(key, value, needed));
+        Settings unused = flags(key, needed);
+    }
+
+    @Test
+    void rejectsAReplicationFactorOfZero() {
+        assertThatThrownBy(() -> flags("replication.factor", "0"))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageStartingWith("replication.factor = 0 must be at least 1");
+    }
+
+    @ParameterizedTest
     @CsvSource({
         "kafka.bootstrap.servers, bootstrap.servers",
         "kafka.application.id, application.id",

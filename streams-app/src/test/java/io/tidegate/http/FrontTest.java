@@ -278,6 +278,26 @@ final class FrontTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "q%20b|q b",
+                "a%22b|a\"b",
+                "a%3Cb%3E|a<b>",
+                "a%7Cb|a|b",
+                "a%3Fb|a?b",
+                "a%23b|a#b",
+                "a%5Bb%5D|a[b]",
+                "a%25b|a%b",
+                "a+b|a+b",
+                "%C3%85|\u00c5"
+            })
+    void theValuesInAPathAreDecoded(String line) throws Exception {
+        serve();
+        int at = line.indexOf('|');
+        assertThat(send(request("/v1/things/" + line.substring(0, at))).body()).isEqualTo(line.substring(at + 1));
+    }
+
     @Test
     void requestsThatNeedNoOtherSystemOvertakeThoseThatWaitForOne() throws Exception {
         serve();
