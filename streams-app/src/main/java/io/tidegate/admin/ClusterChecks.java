@@ -92,7 +92,7 @@ public final class ClusterChecks {
         return range == null ? 0 : range.maxVersionLevel();
     }
 
-    /** Sets the group settings that brokers need for the streams protocol: number of standby replicas, and session time-out. */
+    /** Sets the group settings that brokers need for the streams protocol: number of standby replicas, and session timeout. */
     void applyGroupSettings() {
         if (!settings.streamsGroupProtocol()) {
             return;
@@ -101,7 +101,7 @@ public final class ClusterChecks {
             setOfGroup("streams.session.timeout.ms", settings.sessionTimeoutMs(), Settings.SESSION_TIMEOUT_MS);
         } catch (AdminException e) {
             LOG.warn(
-                    "{}={} has no effect: {}. A killed instance is noticed only after the session time-out of the group or the brokers"
+                    "{}={} has no effect: {}. A killed instance is noticed only after the session timeout of the group or the brokers"
                             + " (group.streams.session.timeout.ms, 45 s by default). Fix it on the brokers:"
                             + " group.streams.min.session.timeout.ms={}, and a group.streams.heartbeat.interval.ms well"
                             + " below",

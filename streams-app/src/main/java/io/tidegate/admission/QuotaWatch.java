@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A level is reached at its share and left 5 points below it, so a tenant at the edge is not reported again and
  * again. A function of the decisions and the configs only: no clock is read, so a quota is checked when a signal or a
- * segment report of the tenant arrives, and not in between.
+ * command of the tenant arrives, and not in between.
  *
  * <p>The share of a rate, of signals or bytes, is that of the last full ten seconds of record time (0–10, 10–20, … s of
  * a minute): the signals that were accepted, or rejected for the rate alone, divided by the number that the rate allows

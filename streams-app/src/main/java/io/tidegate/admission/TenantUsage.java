@@ -348,8 +348,7 @@ public final class TenantUsage {
     }
 
     /**
-     * Returns the usage after everything of a tenant is deleted. Sequence numbers are never reused, and later reports
-     * of the WAL about deleted segments do not count.
+     * Returns the usage after everything of a tenant is deleted. Sequence numbers are never reused.
      *
      * @param hashKey0 as in {@link #fresh}
      * @param hashKey1 as in {@link #fresh}

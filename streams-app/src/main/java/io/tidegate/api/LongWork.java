@@ -20,7 +20,7 @@ import org.apache.kafka.common.KafkaException;
  * occupies only some of the work threads, and never for long. The places are shared between principals. Thread-safe.
  */
 final class LongWork implements AutoCloseable {
-    /** Shorter than the idle time-out of a connection. */
+    /** Shorter than the idle timeout of a connection. */
     static final Duration WITHIN = Duration.ofSeconds(20);
 
     private static final int RETRY_AFTER_S = 5;

@@ -9,25 +9,25 @@ import picocli.CommandLine.Option;
 
 /** The options that name the fields to remove from a config of a tenant or a plan. */
 final class LimitFlags {
-    @Option(names = "--rate", description = "Remove the limit of the rate.")
+    @Option(names = "--rate", description = "Remove the rate limit.")
     private boolean rate;
 
-    @Option(names = "--burst", description = "Reset the bucket to 2 × the rate.")
+    @Option(names = "--burst", description = "Remove the burst: the bucket holds 2 × the rate.")
     private boolean burst;
 
-    @Option(names = "--byte-rate", description = "Remove the limit of the byte rate.")
+    @Option(names = "--byte-rate", description = "Remove the byte rate limit.")
     private boolean byteRate;
 
-    @Option(names = "--byte-burst", description = "Reset the byte bucket to 2 × the byte rate.")
+    @Option(names = "--byte-burst", description = "Remove the byte burst: the bucket holds 2 × the byte rate.")
     private boolean byteBurst;
 
-    @Option(names = "--signal-size", description = "Remove the limit of the size of a value.")
+    @Option(names = "--signal-size", description = "Remove the size limit.")
     private boolean signalSize;
 
     @Option(names = "--period", description = "Remove the limits of hours, days and months.")
     private boolean periods;
 
-    @Option(names = "--signal", description = "Remove the limits of single values of `signal`.")
+    @Option(names = "--signal", description = "Remove the limits of single types.")
     private boolean signals;
 
     @Option(names = "--entities", description = "Remove the limit of entities.")
@@ -42,19 +42,19 @@ final class LimitFlags {
     @Option(names = "--creators", description = "Remove the limit of creators.")
     private boolean creators;
 
-    @Option(names = "--entity-idle-ttl", description = "Entities never expire.")
+    @Option(names = "--entity-idle-ttl", description = "Remove the time after which entities expire.")
     private boolean entityIdleTtl;
 
     @Option(names = "--storage", description = "Remove the limit of storage.")
     private boolean storage;
 
-    @Option(names = "--region", description = "Let the data reside anywhere.")
+    @Option(names = "--region", description = "Remove the region restriction.")
     private boolean region;
 
     @Option(names = "--label", description = "Remove the label.")
     private boolean label;
 
-    @Option(names = "--mode", description = "Reset the mode to enforce.")
+    @Option(names = "--mode", description = "Remove the mode: enforce, or that of the plan.")
     private boolean mode;
 
     @Option(names = "--blocked-until", description = "Remove the block.")

@@ -70,7 +70,7 @@ final class LimitOptions {
             names = "--signal",
             paramLabel = "TYPE=N/s[,BURST]",
             description =
-                    "Signals per second of one value of `signal`, such as click=10/s,20; can be repeated. TYPE= removes the limit.")
+                    "Signals per second of one type, such as click=10/s,20; can be repeated. TYPE= removes the limit.")
     private @Nullable List<String> signals;
 
     @Option(names = "--entities", paramLabel = "N", description = "Distinct items, users and creators together.")
@@ -100,7 +100,7 @@ final class LimitOptions {
             description = "The region in which the data must reside; can be repeated, replaces all regions.")
     private @Nullable List<String> regions;
 
-    @Option(names = "--label", paramLabel = "TEXT", description = "A name for people.")
+    @Option(names = "--label", paramLabel = "TEXT", description = "A human-readable name.")
     private @Nullable String label;
 
     @Option(names = "--mode", paramLabel = "MODE", description = "enforce, or observe: count but accept.")

@@ -75,13 +75,14 @@ final class LoadCommand implements Callable<Integer> {
     @Option(
             names = "--skew",
             paramLabel = "S",
-            description = "The k-th tenant's share is 1 / k^S. Default: ${DEFAULT-VALUE}, equal shares.")
+            description =
+                    "The k-th tenant's share is proportional to 1 / k^S. Default: ${DEFAULT-VALUE}, equal shares.")
     private double skew;
 
     @Option(
             names = "--entities",
             paramLabel = "N",
-            description = "Distinct items, users and creators of each tenant, each. Default: ${DEFAULT-VALUE}.")
+            description = "Distinct entities of each kind per tenant. Default: ${DEFAULT-VALUE}.")
     private int entities = 1000;
 
     @Option(names = "--size", paramLabel = "BYTES", description = "Size of a value. Default: ${DEFAULT-VALUE}.")

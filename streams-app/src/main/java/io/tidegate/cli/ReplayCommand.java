@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Sends rejected signals again to their partitions: those that exist when it starts, each once, at"
                 + " most at half of their tenant's rate. Skips those that would be rejected again. Without --yes it"
-                + " only reports what it would do. After it was killed, a new start continues where it ended.")
+                + " only reports what it would do. After a kill, run it again: it continues where it stopped.")
 final class ReplayCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();

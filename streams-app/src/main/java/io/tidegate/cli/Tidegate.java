@@ -35,7 +35,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = BuildVersion.class,
         description = "Per-tenant admission control for Kafka.",
         footerHeading =
-                "%nExit status: 0 ok, 1 failed, 2 usage, 3 damage or a broken invariant found,%n4 changes are pending (tenants apply --dry-run).%n",
+                "%nExit status: 0 success, 1 failure, 2 invalid usage or settings,%n3 damage or a broken guarantee, 4 changes are pending (tenants apply --dry-run).%n",
         footer = "Try it: tidegate demo",
         synopsisSubcommandLabel = "COMMAND")
 public final class Tidegate implements Runnable {

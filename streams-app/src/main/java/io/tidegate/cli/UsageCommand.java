@@ -62,8 +62,8 @@ final class UsageCommand implements Runnable {
             description =
                     "Prints what each tenant sent in a calendar month (UTC, by record time): accepted signals, rejected signals,"
                             + " and the bytes of the accepted values. The numbers are exact, even after crashes; signals that"
-                            + " arrive late still change them. The current month and the three months before it in which a"
-                            + " tenant sent signals are kept. Signals of unknown tenants are not counted.",
+                            + " arrive late still change them. The last four months in which a tenant had signals"
+                            + " are kept. Signals of unknown tenants are not counted.",
             exitCodeListHeading = "%nExit status:%n",
             exitCodeList = {
                 "0:success",
@@ -88,7 +88,7 @@ final class UsageCommand implements Runnable {
                 paramLabel = "FORMAT",
                 defaultValue = "csv",
                 completionCandidates = Candidates.class,
-                description = "csv, json with one object a line, yaml, or help to describe the fields."
+                description = "csv, json (one object per line), yaml, or help to describe the fields."
                         + " Default: ${DEFAULT-VALUE}.")
         private Format format = Format.CSV;
 

@@ -49,8 +49,7 @@ final class VerifyCommand implements Callable<Integer> {
             names = "--settle",
             paramLabel = "TIME",
             converter = Amounts.DurationConverter.class,
-            description =
-                    "How long to wait for signals without an outcome while none of their outcomes arrives. Default: 30s.")
+            description = "How long to wait for missing outcomes after the last one arrived. Default: 30s.")
     private Duration settle = Duration.ofSeconds(30);
 
     @Option(

@@ -48,7 +48,7 @@ final class WalCatCommand implements Callable<Integer> {
 
     @Option(
             names = {"-f", "--follow"},
-            description = "Then print new records, until Ctrl-C.")
+            description = "After the existing records, print new ones until Ctrl-C.")
     private boolean follow;
 
     @Mixin

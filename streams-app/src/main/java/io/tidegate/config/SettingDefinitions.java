@@ -95,9 +95,9 @@ final class SettingDefinitions {
                 (int) Duration.ofSeconds(10).toMillis(),
                 Range.between(1000, 1_800_000),
                 Importance.MEDIUM,
-                "How long an instance may be silent before others take over its shards. Brokers bound it; with"
-                        + " `streams` by group.streams.min.session.timeout.ms, 45 s unless changed: if they reject the value,"
-                        + " theirs applies, and a warning is logged.");
+                "How long an instance may be silent before others take over its shards. Brokers limit it"
+                        + " (`streams`: at least group.streams.min.session.timeout.ms, 45 s unless changed). If they reject the"
+                        + " value, their own applies and a warning is logged.");
         instance.add(
                 Settings.COMMIT_INTERVAL_MS,
                 Type.LONG,
@@ -105,7 +105,7 @@ final class SettingDefinitions {
                 Range.between(1, 60_000),
                 Importance.MEDIUM,
                 "Interval between commits of a transaction, which is the delay that each stage adds. A thread with a backlog"
-                        + " commits every 500 ms, if that is longer: each commit costs time.");
+                        + " commits every 500 ms or every `commit.interval.ms`, whichever is longer, because each commit takes time.");
         instance.add(
                 Settings.CACHE_BYTES,
                 Type.LONG,
@@ -148,8 +148,8 @@ final class SettingDefinitions {
                 HistoryBounds.ENTRIES_DEFAULT,
                 Range.between(HistoryBounds.ENTRIES_MIN, 4_000_000),
                 Importance.LOW,
-                "Milliseconds with accepted signals that are kept for each tenant with a rate, 20 to 40 bytes each, to judge"
-                        + " late signals at their own time. A tenant that exceeds this before lateness.max.ms has a shorter"
+                "Maximum history entries of a tenant with a rate; one entry for each millisecond with accepted signals, 20 to"
+                        + " 40 bytes each. The history is needed to judge late signals at their own time. A tenant that exceeds this before lateness.max.ms has a shorter"
                         + " history: older signals may be rejected unnecessarily, and are never accepted wrongly. The"
                         + " same on all instances.");
         Definitions tenants = new Definitions(def, "Tenants");
@@ -185,23 +185,24 @@ final class SettingDefinitions {
                 true,
                 null,
                 Importance.MEDIUM,
-                "Do not start if producers set the timestamps of signals: they could refill their own" + " buckets.");
+                "If true, an instance does not start while producers set the timestamps of signals: they could refill their"
+                        + " own buckets.");
         tenants.add(
                 Settings.LATENESS_MAX_MS,
                 Type.LONG,
                 Duration.ofMinutes(1).toMillis(),
                 Range.between(1_000, Duration.ofHours(1).toMillis()),
                 Importance.MEDIUM,
-                "How much older than the newest signal a signal may be and still be judged at its own time. During a"
-                        + " backlog, no partition of the signals is read further ahead of the slowest one than this. The same"
-                        + " on all instances.");
+                "The maximum age, relative to the tenant's newest signal, up to which a signal is judged at its own time."
+                        + " During a backlog, no partition of the ingress topics is read further ahead of the slowest one than"
+                        + " this. The same on all instances.");
         tenants.add(
                 Settings.ALIGNMENT_WAIT_MAX_MS,
                 Type.LONG,
                 Duration.ofMinutes(1).toMillis(),
                 Range.between(0, Duration.ofHours(1).toMillis()),
                 Importance.LOW,
-                "How long partitions of the signals wait for one that makes no progress, such as that of an instance that"
+                "How long partitions of the ingress topics wait for one that makes no progress, such as that of an instance that"
                         + " hangs; set it above the time of a takeover. 0 = they never wait: a backlog may then be read in an"
                         + " order that rejects signals within their limits.");
         signals(new Definitions(def, "Signals"));
@@ -265,7 +266,8 @@ final class SettingDefinitions {
                 Duration.ofHours(24).toMillis(),
                 Range.atLeast(-1),
                 Importance.LOW,
-                "How much longer than the ingress topics signals-by-tenant is kept, if Tidegate creates it. -1 = indefinitely.");
+                "How much longer `signals-by-tenant` is kept than the ingress topics, if Tidegate creates it. -1 ="
+                        + " indefinitely.");
         topics.add(
                 Settings.ACCEPTED_RETENTION_MS,
                 Type.LONG,
@@ -298,7 +300,7 @@ final class SettingDefinitions {
                 Range.between(1, 60_000),
                 Importance.LOW,
                 "How long an accepted signal may wait in memory before it is written to its file; up to 30 s more while"
-                        + " writing is slow, so that it takes at most a tenth of the time. If more tenants have signals"
+                        + " writing is slow, so that writing takes at most a tenth of the thread's time. If more tenants have signals"
                         + " than files may be open (wal.open.files.max), the signals of the others wait for the checkpoint.");
         wal.add(
                 Settings.WAL_CHECKPOINT_INTERVAL_MS,
@@ -307,7 +309,7 @@ final class SettingDefinitions {
                 Range.between(1, 3_600_000),
                 Importance.LOW,
                 "Interval between checkpoints, which fsync files and record the position in signals-accepted; after a power loss this"
-                        + " much is read again. Up to 30 s more while that is slow, so that they take at most a tenth of the time;"
+                        + " much is read again. Up to 30 s more while that is slow, so that they take at most a tenth of the thread's time;"
                         + " up to six times as long while the signals of more tenants wait than files may be open.");
         wal.add(
                 Settings.WAL_OPEN_FILES_MAX,
@@ -346,7 +348,8 @@ final class SettingDefinitions {
                 100,
                 Range.between(1, 10_000),
                 Importance.LOW,
-                "Tenants that metrics name, the most rejected first; all others count as `_other`.");
+                "Maximum number of tenants with their own metric label; all others count as `_other`. Rejections name the"
+                        + " most-rejected tenants; quotas name the tenants that use 80 % of a limit or more, then the most-rejected ones.");
         return def;
     }
 
@@ -448,7 +451,8 @@ final class SettingDefinitions {
                 "127.0.0.1",
                 new ConfigDef.NonEmptyString(),
                 Importance.HIGH,
-                "The address to listen on, such as 0.0.0.0. Any but loopback needs http.tokens.file.");
+                "The address to listen on, such as 0.0.0.0. Any other address than loopback"
+                        + " requires http.tokens.file.");
         http.add(
                 Settings.HTTP_ADVERTISED,
                 Type.STRING,

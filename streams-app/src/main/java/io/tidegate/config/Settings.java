@@ -829,7 +829,7 @@ public final class Settings {
         streams.put(
                 StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG),
                 Math.max(BUFFER_BYTES_MIN, 2 * requestBytesMax));
-        // Signals and segment reports need not wait for each other; comparing their times costs a tenth of the total.
+        // Signals and commands need not wait for each other; comparing their times costs a tenth of the total.
         streams.put(StreamsConfig.MAX_TASK_IDLE_MS_CONFIG, StreamsConfig.MAX_TASK_IDLE_MS_DISABLED);
         if (!streamsGroupProtocol()) {
             streams.put(StreamsConfig.consumerPrefix(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG), sessionTimeoutMs());

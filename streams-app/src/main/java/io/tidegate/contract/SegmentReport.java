@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A value of {@code wal-segments}: a sealed segment. The key is {@code <tenant>:<first seq>}.
  *
- * @param bytes the size of the file, which the storage quota is charged
+ * @param bytes the own bytes of the records, which the storage quota is charged
  * @param records the number of its records
  * @param firstSeq the first record's sequence number
  * @param lastSeq the last record's sequence number

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The stream of server-sent events to one client. Writes without holding a thread. Drops the oldest events that a client does
  * not read in time, and reports their number to the client. A client that reads nothing is disconnected by the connection's
- * idle time-out. Thread-safe.
+ * idle timeout. Thread-safe.
  */
 public final class EventStream extends IteratingCallback {
     static final String TYPE = "text/event-stream";

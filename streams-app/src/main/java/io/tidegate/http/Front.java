@@ -45,7 +45,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     /** The parameter that names a tenant. */
     private static final String TENANT = "tenant";
 
-    /** The longest time in the queue. Shorter than the idle time-out of a connection. */
+    /** The longest time in the queue. Shorter than the idle timeout of a connection. */
     private static final long WAITING_NANOS_MAX = TimeUnit.SECONDS.toNanos(20);
 
     private final Access access;

@@ -19,7 +19,8 @@ import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * The use of quotas by at most {@code tenantsMax} tenants: first the most rejected ones, then those nearest to a limit.
+ * The use of quotas by at most {@code tenantsMax} tenants: first those that use 80 % of a limit or more, then rejected
+ * ones, then those nearest to a limit.
  *
  * <p>Each task reports all its tenants from time to time, and the selection runs on the task's thread. So a decision costs
  * nothing more. Thread-safe.

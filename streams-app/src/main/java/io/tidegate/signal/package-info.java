@@ -1,5 +1,6 @@
 /**
- * Signals: one streaming parse of a signal's value. Pure; depends on {@code tenant} and Jackson's streaming core only.
+ * Signals: one streaming parse of a signal's value. Pure; depends only on {@code tenant}, Jackson's streaming core, and
+ * Avro's schemas and decoder.
  */
 @NullMarked
 package io.tidegate.signal;

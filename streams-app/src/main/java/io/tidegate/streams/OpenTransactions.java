@@ -462,7 +462,7 @@ public final class OpenTransactions {
         } catch (ExecutionException e) {
             if (e.getCause() instanceof RetriableException
                     && !(e.getCause() instanceof org.apache.kafka.common.errors.TimeoutException)) {
-                // Such as too few copies in sync. Callers repeat only after time-outs.
+                // Such as too few copies in sync. Callers repeat only after timeouts.
                 throw new org.apache.kafka.common.errors.TimeoutException(e.getCause());
             }
             throw e.getCause() instanceof KafkaException cause ? cause : new KafkaException(e.getCause());

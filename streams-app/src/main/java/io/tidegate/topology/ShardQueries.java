@@ -22,7 +22,7 @@ public final class ShardQueries {
     /**
      * A sealed segment that a tenant is charged for.
      *
-     * @param bytes the size of its file
+     * @param bytes the own bytes of its records
      */
     public record Segment(long firstSeq, long bytes) {}
 

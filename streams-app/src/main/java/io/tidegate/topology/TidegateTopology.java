@@ -38,10 +38,12 @@ import org.jspecify.annotations.Nullable;
  * The wiring of the stages.
  *
  * <pre>
- *  signals ─▶ route ─▶ signals-by-tenant ─▶ admit ─▶ signals-accepted ─▶ wal ─▶ files
- *               │                            │                             │
- *               ▼                            └─▶ quota-exceeded            └─▶ wal-segments (reports)
- *      signals-dead-letter
+ *  signals ─▶ route ─▶ signals-by-tenant ─▶ admit ─▶ signals-accepted (the changelog of the files)
+ *              │ │                          │ │ └─▶ wal-segments (reports)
+ *              │ │                          │ └───▶ quota-exceeded
+ *              │ │                          └─────▶ files, after the commit
+ *              │ └─▶ quota-exceeded (unknown names), ingress topics of other regions
+ *              └───▶ signals-dead-letter
  *
  *  tenant-configs ─▶ every instance          tenant-commands ─▶ admit ─▶ quota-events
  * </pre>
