@@ -279,7 +279,7 @@ final class TopicRules {
                 Tidegate's guarantees depend on these topic properties. Tidegate creates missing topics with them, checks all topics at
                 start, and checks them again while an instance runs, every `topics.check.interval.ms` (20 s). It never changes the
                 settings of an existing topic; it only adds partitions that topics of the state lack. A finding names the topic, the
-                value, and the command that fixes it. It is in the log, in `tidegate doctor`, in `/v1/status` (`topic_findings`)
+                value and the remedy, as a command where one is enough. It is in the log, in `tidegate doctor`, in `/v1/status` (`topic_findings`)
                 and in the metric `tidegate_topic_findings`, which has an alert.
 
                 Records that brokers delete before they are read are lost signals, whatever the cause: the log names the
@@ -304,7 +304,8 @@ final class TopicRules {
         page.append("""
 
                 A missing topic ends an instance, as a new topic id does. Names are the default ones; the rules follow a topic's
-                purpose, not its name.
+                purpose, not its name. The topic `<application.id>-replays` is not in the table: the first `tidegate rejections replay`
+                creates it, compacted, to record its progress.
                 """);
         return page.toString();
     }
