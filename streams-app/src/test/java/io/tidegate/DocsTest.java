@@ -2,9 +2,11 @@ package io.tidegate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import io.tidegate.admission.Reason;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.signal.Defect;
+import io.tidegate.tenant.TenantConfig;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
@@ -126,6 +128,16 @@ class DocsTest {
 
         assertThat(headers).hasSizeGreaterThan(10);
         assertThat(Files.readString(REASONS)).contains(headers);
+    }
+
+    @Test
+    void everyFieldOfAConfigIsInItsReference() throws IOException {
+        String page = Files.readString(ROOT.resolve("docs/configs.md"));
+        String[] fields =
+                TenantConfig.class.getAnnotation(JsonPropertyOrder.class).value();
+
+        assertThat(fields).hasSizeGreaterThan(20);
+        assertThat(fields).allSatisfy(field -> assertThat(page).contains("`" + field + "`"));
     }
 
     @Test
