@@ -115,6 +115,38 @@ class MonitoringFilesTest {
         }
     }
 
+    /** People who are paged must not have to open the docs to learn the meaning of an alert. */
+    @Test
+    void everyAlertHasADescriptionThatIsNotItsSummary() throws IOException {
+        List<String> descriptions = new ArrayList<>();
+        for (JsonNode alert : alerts()) {
+            String description = alert.at("/annotations/description").asText();
+            assertThat(description)
+                    .as(alert.path("alert").asText())
+                    .matches("[A-Z].{40,}[.]")
+                    .isNotEqualTo(alert.at("/annotations/summary").asText());
+            descriptions.add(description);
+        }
+        assertThat(descriptions).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void theDashboardLinksToTheDashboardOfTidegateAndToTheDocs() throws IOException {
+        JsonNode dashboard = dashboard();
+        List<String> urls = new ArrayList<>();
+        for (JsonNode link : dashboard.path("links")) {
+            assertThat(link.path("type").asText()).isEqualTo("link");
+            urls.add(link.path("url").asText());
+        }
+        assertThat(urls).containsExactly("${dashboard_url}", "${docs_url}docs/operations.md");
+        for (String name : List.of("dashboard_url", "docs_url")) {
+            assertThat(dashboard.at("/templating/list")).as(name).anySatisfy(variable -> {
+                assertThat(variable.path("name").asText()).isEqualTo(name);
+                assertThat(variable.path("type").asText()).isEqualTo("textbox");
+            });
+        }
+    }
+
     /** An alert without the tenant could not be routed to the people who know the tenant. */
     @Test
     void anAlertAboutTenantsKeepsTheTenantAndShowsItsLabel() throws IOException {
@@ -133,7 +165,7 @@ class MonitoringFilesTest {
             }
         }
         assertThat(aboutTenants)
-                .containsExactly("TidegateDiscarding", "TidegateTenantOver80Percent", "TidegateTenantOver90Percent");
+                .containsExactly("TidegateRejecting", "TidegateTenantOver80Percent", "TidegateTenantOver90Percent");
         for (JsonNode rule : new YAMLMapper().readTree(RULES.toFile()).at("/groups/0/rules")) {
             if (rule.has("record")) {
                 assertThat(rule.path("expr").asText()).contains("by (job, tenant");
