@@ -3,6 +3,7 @@ import { get } from './api.js';
 import { bytes, command, empty, failed, h, loading, number, pill, time } from './dom.js';
 
 const TENANTS = 20;
+const SEGMENTS_A_PAGE = 100;
 
 const verified = (last) => (last ? `${time(last.at)}: ${number(last.records)} records, ${last.damaged ? `${number(last.damaged)} places damaged` : 'clean'}` : 'never');
 
@@ -10,7 +11,9 @@ export function wal() {
   const instances = h('div', { class: 'cards', id: 'instances-list' }, loading('the instances'));
   const tenants = h('div', { id: 'segments' }, loading('the segments'));
   const element = h('div', { class: 'stack' }, h('h1', {}, 'WAL and instances'),
-    h('section', { 'aria-labelledby': 'i' }, h('h2', { id: 'i' }, 'Instances'), instances),
+    h('section', { 'aria-labelledby': 'i' }, h('h2', { id: 'i' }, 'Instances'),
+      h('p', { class: 'hint tasks', id: 'tasks-legend' }, 'Tasks: each number is a partition of a stage. ', h('span', { class: 'task active' }, 'active'), h('span', { class: 'task standby' }, 'standby'), h('span', { class: 'task moving' }, 'not running yet')),
+      instances),
     h('section', { 'aria-labelledby': 's' }, h('h2', { id: 's' }, 'Sealed segments'), tenants),
     h('section', { 'aria-labelledby': 'v' }, h('h2', { id: 'v' }, 'Check the files'),
       h('p', { class: 'hint' }, 'Every record has a checksum, which is checked on each read. To check all files of an instance, run on its machine:'),
@@ -45,13 +48,31 @@ export function wal() {
       open.delete(id);
       return;
     }
+    open.set(id, box);
     box.replaceChildren(loading('segments'));
+    const rows = h('tbody', {});
+    const message = h('div', {});
+    const more = h('button', { type: 'button', class: 'quiet', onclick: () => nextPage().catch((e) => message.replaceChildren(failed(e))) }, 'Show more');
+    let after = null; // the sequence number after which the next page begins
+    let working = false;
+    async function nextPage() {
+      if (working) return;
+      working = true;
+      try {
+        const page = await get(`/v1/segments?tenant=${id}&limit=${SEGMENTS_A_PAGE}${after === null ? '' : `&after=${after}`}`);
+        rows.append(...page.segments.map((one) => h('tr', {}, h('td', {}, number(one.first_seq)), h('td', { class: 'num' }, bytes(one.bytes)))));
+        after = page.next_after;
+        more.hidden = after === null;
+        message.replaceChildren();
+      } finally {
+        working = false;
+      }
+    }
     try {
-      const answer = await get(`/v1/segments?tenant=${id}&limit=100`);
-      box.replaceChildren(h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From sequence number'), h('th', { scope: 'col', class: 'num' }, 'Size'))),
-        h('tbody', {}, answer.segments.map((one) => h('tr', {}, h('td', {}, number(one.first_seq)), h('td', { class: 'num' }, bytes(one.bytes)))))),
-      answer.next_after === null ? '' : h('p', { class: 'hint' }, 'The table shows the first 100.'), command(`tidegate wal ls ${id} --data-dir DIR`));
-      open.set(id, box);
+      await nextPage();
+      if (open.get(id) !== box) return; // closed meanwhile
+      box.replaceChildren(h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'From sequence number'), h('th', { scope: 'col', class: 'num' }, 'Size'))), rows),
+        more, message, command(`tidegate wal ls ${id} --data-dir DIR`));
     } catch (e) {
       box.replaceChildren(failed(e));
     }
@@ -65,6 +86,7 @@ export function wal() {
       return;
     }
     const focused = document.activeElement?.closest?.('[data-segments], [data-tenant] a');
+    const inSegments = [...open.values()].some((box) => box.contains(document.activeElement)) ? document.activeElement : null;
     const focusedTenant = focused?.dataset.segments ?? focused?.closest('[data-tenant]').dataset.tenant;
     tenants.replaceChildren(h('table', { class: 'wide' }, h('thead', {}, h('tr', {}, ['Tenant', 'Segments', 'Size', 'Pruned below', ''].map((name, i) => h('th', { scope: 'col', class: i > 0 && i < 4 ? 'num' : '' }, name)))),
       h('tbody', {}, rows.flatMap((one) => {
@@ -76,6 +98,7 @@ export function wal() {
       }))),
     answer.matched > TENANTS ? h('p', { class: 'hint' }, `The ${TENANTS} largest of ${number(answer.matched)} tenants.`) : '');
     if (focused) tenants.querySelector(focused.dataset.segments ? `[data-segments="${focusedTenant}"]` : `[data-tenant="${focusedTenant}"] a`)?.focus();
+    inSegments?.focus({ preventScroll: true }); // the rows have moved, and the browser has taken the focus away
   }
 
   return {

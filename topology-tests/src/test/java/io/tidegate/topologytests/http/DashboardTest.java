@@ -831,6 +831,30 @@ final class DashboardTest {
     }
 
     @Test
+    void allSegmentsOfATenantAreShownPageByPage() {
+        JsonNode tenants = http.get("/v1/tenants?sort=storage&limit=20").json();
+        ((ObjectNode) tenants.at("/tenants/0/usage/storage")).put("sealed_segments", 3);
+        String id = tenants.at("/tenants/0/id").asText();
+        page.route("**/v1/tenants?sort=storage**", route -> route.fulfill(answer(tenants.toString())));
+        page.route("**/v1/segments?**", route -> {
+            boolean isFirst = !route.request().url().contains("after=");
+            String segments = isFirst
+                    ? "{\"first_seq\":0,\"bytes\":10},{\"first_seq\":50,\"bytes\":10}"
+                    : "{\"first_seq\":70,\"bytes\":10}";
+            route.fulfill(answer("{\"id\":\"%s\",\"shard\":0,\"segments\":[%s],\"next_after\":%s}"
+                    .formatted(id, segments, isFirst ? "50" : "null")));
+        });
+        show(page, "#/wal");
+        awaitText("#tasks-legend", "standby");
+        page.click("[data-segments='%s']".formatted(id));
+        page.waitForFunction("() => document.querySelectorAll('.more tbody tr').length === 2");
+        page.click("text=Show more");
+        page.waitForFunction("() => document.querySelectorAll('.more tbody tr').length === 3");
+        assertThat(requested).anyMatch(url -> url.contains("/v1/segments?tenant=" + id + "&limit=100&after=50"));
+        assertThat(page.locator("text=Show more").isVisible()).isFalse();
+    }
+
+    @Test
     void asksForATokenWhereTheApiWantsOneAndForgetsItWithThePage() throws Exception {
         String token = "admin-0123456789abcdef";
         String ofTenant = "tenant-admin-0123456789abcdef";
