@@ -26,10 +26,14 @@ export class Chart {
     this.resized.observe(this.plotBox);
   }
 
-  /** @param limit signals per second, or null */
-  show(history, limit = null) {
+  /**
+   * @param limit signals per second, now; or null
+   * @param limitSince the time in ms of the change that set it: the line begins there; null if it is not known
+   */
+  show(history, limit = null, limitSince = null) {
     this.history = history;
     this.limit = limit;
+    this.limitSince = limitSince;
     const steps = history.accepted.length - 1; // the last one is incomplete
     const seen = history.accepted.findIndex((count) => count !== null);
     // Do not show a short history as an empty hour: show at least ten minutes.
@@ -46,7 +50,9 @@ export class Chart {
     const names = rows.map(([name]) => name);
     const key = `${names.join()}|${limit !== null}|${document.documentElement.dataset.theme}|${css('--ink')}`;
     const data = [xs, ...stacked.reverse()];
-    if (limit !== null) data.push(xs.map(() => limit));
+    // The line has at least two points, so that a limit which has just changed is visible.
+    const limitFrom = limitSince === null ? 0 : Math.min(xs.findLastIndex((at) => at <= limitSince / 1000), xs.length - 2);
+    if (limit !== null) data.push(xs.map((_, i) => (i < limitFrom ? null : limit)));
     if (key !== this.key) {
       this.key = key;
       this.plot?.destroy();
@@ -64,7 +70,7 @@ export class Chart {
     const series = [...names].reverse().map((name) => ({
       label: words(name), stroke: css(`--c-${name}`), fill: css(`--c-${name}`), width: 1, points: { show: false },
     }));
-    if (this.limit !== null) series.push({ label: 'limit', stroke: css('--ink'), width: 2, dash: [6, 4], points: { show: false } });
+    if (this.limit !== null) series.push({ label: 'limit now', stroke: css('--ink'), width: 2, dash: [6, 4], points: { show: false } });
     return {
       width: Math.max(200, this.plotBox.clientWidth), height: 220, legend: { show: false }, cursor: { show: false },
       series: [{}, ...series],
@@ -78,7 +84,7 @@ export class Chart {
     const sums = rows.map(([name, row]) => [name, row.reduce((all, count) => all + (count ?? 0), 0)]);
     this.legend.replaceChildren(...sums.map(([name, sum]) => h('li', {},
       h('span', { class: `swatch c-${name}` }), words(name), h('b', {}, number(sum)))),
-    limit === null ? '' : h('li', {}, h('span', { class: 'swatch limit' }), 'limit', h('b', {}, rate(limit))));
+    limit === null ? '' : h('li', {}, h('span', { class: 'swatch limit' }), 'limit now', h('b', {}, rate(limit))));
     this.plotBox.setAttribute('aria-label', `${this.label}, last hour: ${sums.map(([name, sum]) => `${words(name)} ${number(sum)}`).join(', ')}`);
   }
 
@@ -87,7 +93,7 @@ export class Chart {
   }
 
   redraw() {
-    if (this.history) this.show(this.history, this.limit);
+    if (this.history) this.show(this.history, this.limit, this.limitSince);
   }
 
   close() {

@@ -40,6 +40,7 @@ export function tenantPage(id) {
     h('section', {}, h('h2', {}, 'History'), history));
 
   let shownOffset;
+  let rateSince = null; // the time in ms of the last change of the rate; null if the history has none
 
   async function act(action) {
     try {
@@ -148,6 +149,8 @@ export function tenantPage(id) {
     const tag = etag; // an undo must not revert a change that the list does not show
     const answer = await get(`${path}/history`);
     const newest = answer.changes[0];
+    const ofRate = answer.changes.find((change) => ['max_signals_per_sec', 'plan', 'unlimited'].some((name) => JSON.stringify(change.from?.[name] ?? null) !== JSON.stringify(change.to?.[name] ?? null)));
+    rateSince = ofRate ? Date.parse(ofRate.at) : null;
     history.replaceChildren(answer.changes.length === 0 ? empty('No changes yet') : h('ol', { class: 'changes' }, answer.changes.map((change) => h('li', {},
       h('div', {}, h('time', { datetime: change.at }, time(change.at)), ' by ', h('b', {}, change.by)),
       h('div', { class: 'diff' }, differences(change)),
@@ -190,7 +193,7 @@ export function tenantPage(id) {
       fact('In total', h('span', { class: 'use' }, h('span', { class: 'use-text' }, h('b', { id: 'accepted' }, number(usage.accepted)), ' accepted, ', h('b', { id: 'rejected', class: usage.rejected_total ? 'no' : '' }, number(usage.rejected_total)), ' rejected')),
         h('small', {}, `last decision ${time(usage.last_decision_at)}`)));
     byReason.textContent = REASONS.filter((reason) => usage.rejected[reason] > 0).map((reason) => `${words(reason)} ${number(usage.rejected[reason])}`).join(' · ');
-    chart.show(await get(`/v1/history?tenant=${id}`), limit);
+    chart.show(await get(`/v1/history?tenant=${id}`), limit, rateSince);
   }
 
   async function refresh() {

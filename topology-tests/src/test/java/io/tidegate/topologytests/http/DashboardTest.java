@@ -831,6 +831,14 @@ final class DashboardTest {
     }
 
     @Test
+    void theLimitOfTheChartBeginsWithItsLastChange() {
+        put("93", "{\"label\":\"Limited\",\"max_signals_per_sec\":10}");
+        put("93", "{\"label\":\"Limited\",\"max_signals_per_sec\":20}");
+        show(page, "#/tenant/93");
+        awaitText(".legend", "limit now20/s");
+    }
+
+    @Test
     void allSegmentsOfATenantAreShownPageByPage() {
         JsonNode tenants = http.get("/v1/tenants?sort=storage&limit=20").json();
         ((ObjectNode) tenants.at("/tenants/0/usage/storage")).put("sealed_segments", 3);
