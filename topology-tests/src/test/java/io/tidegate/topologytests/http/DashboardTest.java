@@ -823,11 +823,33 @@ final class DashboardTest {
         page.click("text=Prune WAL …");
         page.fill("#dialog input", "400");
         page.click("text=Show what would be removed");
-        awaitText("#dialog", "segments with");
+        awaitText("#dialog", "sealed segments with");
         assertThat(usage("8").at("/storage/pruned_below_seq").asLong()).isZero();
-        page.click("text=Remove them");
+        page.click("#dialog button.danger");
         awaitToast("removed");
         awaitUsage("8", usage -> usage.at("/storage/pruned_below_seq").asLong() > 0);
+    }
+
+    /** The preview counts only sealed segments. */
+    @Test
+    void aPruneRemovesAnOpenSegmentOfWhichAllRecordsAreBelow() throws Exception {
+        put("91", "{\"label\":\"Open\"}");
+        deployment.send(2, i -> "{\"tenant_id\":91,\"item\":\"a%d\"}".formatted(i));
+        awaitUsage("91", usage -> usage.path("accepted").asLong() == 2);
+        show(page, "#/tenant/91");
+        awaitText("h1", "Open");
+        page.click("text=Prune WAL …");
+        page.fill("#dialog input", "1");
+        page.click("text=Show what would be removed");
+        page.click("#dialog button:has-text('Close')");
+        page.click("text=Prune WAL …");
+        page.fill("#dialog input", "2");
+        page.click("text=Show what would be removed");
+        awaitText("#dialog", "No sealed segment would be removed");
+        awaitText("#dialog", "The open segment");
+        page.click("#dialog button.danger");
+        awaitToast("1 segments");
+        awaitUsage("91", usage -> usage.at("/storage/pruned_below_seq").asLong() == 2);
     }
 
     @Test
