@@ -49,18 +49,18 @@ export function configForm(id, current, saved) {
   const numbers = FIELDS.map(([name, label, hint, , rule]) => field(name, label,
     text(name, { inputmode: rule === DURATION ? 'text' : 'numeric', 'aria-describedby': `h-${name}` }), hint));
 
-  // One row for each value of `signal` that has a limit.
+  // One row for each type that has a limit.
   const rows = h('div', { class: 'rows' });
-  const addType = h('button', { type: 'button', class: 'quiet', onclick: () => { addRow().querySelector('input').focus(); edited(); } }, 'Add a value of “signal”');
+  const addType = h('button', { type: 'button', class: 'quiet', onclick: () => { addRow().querySelector('input').focus(); edited(); } }, 'Add a type');
   const typeUnlimited = h('input', { type: 'checkbox', id: 'f-signals-unlimited' });
-  const types = h('fieldset', { id: 'f-signals' }, h('legend', {}, 'Limits of single values of “signal”'), rows,
+  const types = h('fieldset', { id: 'f-signals' }, h('legend', {}, 'Limits of single types'), rows,
     h('label', { class: 'check', hidden: true }, typeUnlimited, 'unlimited, regardless of the plan'), addType, error('signals'));
   function addRow(type = '', limit = {}) {
     const row = h('div', { class: 'limit-row' },
-      h('input', { type: 'text', maxlength: 128, 'aria-label': 'Value of signal', placeholder: 'value', value: type, autocomplete: 'off', 'data-part': 'type' }),
+      h('input', { type: 'text', maxlength: 128, 'aria-label': 'Type', placeholder: 'type', value: type, autocomplete: 'off', 'data-part': 'type' }),
       h('input', { type: 'text', inputmode: 'numeric', 'aria-label': 'Signals per second', placeholder: 'per second', value: limit.max_signals_per_sec ?? '', autocomplete: 'off', 'data-part': 'rate' }),
       h('input', { type: 'text', inputmode: 'numeric', 'aria-label': 'Burst', placeholder: 'burst', value: limit.burst_signals ?? '', autocomplete: 'off', 'data-part': 'burst' }),
-      h('button', { type: 'button', class: 'quiet', 'aria-label': 'Remove this value', onclick: () => { row.remove(); edited(); } }, '✕'));
+      h('button', { type: 'button', class: 'quiet', 'aria-label': 'Remove this type', onclick: () => { row.remove(); edited(); } }, '✕'));
     rows.append(row);
     return row;
   }
@@ -136,12 +136,12 @@ export function configForm(id, current, saved) {
 
   /** The limits in the rows, in the format of a config; null if one is invalid. */
   function readTypes() {
-    const signals = Object.create(null); // a value of `signal` may be __proto__
+    const signals = Object.create(null); // a type may be __proto__
     let wrong = '';
     for (const row of rows.children) {
       const [type, perSecond, burst] = ['type', 'rate', 'burst'].map((part) => row.querySelector(`[data-part=${part}]`).value);
       if (!type && !perSecond && !burst) continue;
-      if (!type || Object.hasOwn(signals, type)) wrong = 'Each row needs a different value.';
+      if (!type || Object.hasOwn(signals, type)) wrong = 'Each row needs a different type.';
       if (!whole(digits(perSecond), UINT_MAX) || (digits(burst) !== '' && !whole(digits(burst), UINT_MAX))) wrong = `Rate and burst are whole numbers from 0 to ${number(UINT_MAX)}. An empty burst is 2 × the rate.`;
       signals[type] = { max_signals_per_sec: Number(digits(perSecond)), burst_signals: digits(burst) === '' ? null : Number(digits(burst)) };
     }

@@ -6,7 +6,7 @@ import { configForm, FIELDS, warnings } from './form.js';
 import { Pace } from './tenants.js';
 
 const ORIGINS = { tenant: 'its own config', plan: 'its plan', default: 'the default tenant', twice_the_rate: '2 × the rate' };
-const LABELS = { ...Object.fromEntries(FIELDS.map(([name, label]) => [name, label])), periods: 'Periods', signals: 'Values of “signal”', required_regions: 'Regions', external_ids: 'Names', blocked_until: 'Blocked until', mode: 'Mode' };
+const LABELS = { ...Object.fromEntries(FIELDS.map(([name, label]) => [name, label])), periods: 'Periods', signals: 'Types', required_regions: 'Regions', external_ids: 'Names', blocked_until: 'Blocked until', mode: 'Mode' };
 const BYTES = ['max_bytes_per_sec', 'burst_bytes', 'max_signal_bytes', 'max_storage_bytes'];
 
 export function tenantPage(id) {
@@ -186,7 +186,7 @@ export function tenantPage(id) {
       fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}, no limit` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)}/s`),
         h('small', {}, [usage.bytes.limit_per_sec === null ? '' : `${bytes(usage.bytes.tokens)} of ${bytes(usage.bytes.burst)} in the bucket`,
           usage.bytes.signal_limit === null ? '' : `at most ${bytes(usage.bytes.signal_limit)} per signal`].filter(Boolean).join(', '))),
-      ...usage.signals.map((one) => fact(`Signals “${one.signal}”`, bar(one.signal, one.level_percent, 100, `${one.level_percent === 0 ? 'below 80 %' : `at ${one.level_percent} %`} of ${number(one.limit_per_sec)}/s`),
+      ...usage.signals.map((one) => fact(`Type “${one.signal}”`, bar(one.signal, one.level_percent, 100, `${one.level_percent === 0 ? 'below 80 %' : `at ${one.level_percent} %`} of ${number(one.limit_per_sec)}/s`),
         h('small', {}, `${number(one.tokens)} of ${number(one.burst)} in the bucket`))),
       ...usage.periods.map((one) => fact(`This ${one.per}`, bar(one.per, one.used_percent, 100, [one.max_signals === null ? '' : `${number(one.signals)} of ${number(one.max_signals)} signals`, one.max_bytes === null ? '' : `${bytes(one.bytes)} of ${bytes(one.max_bytes)}`].filter(Boolean).join(', ')),
         h('small', {}, `resets ${time(one.resets_at)}`))),

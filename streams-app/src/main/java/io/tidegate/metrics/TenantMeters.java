@@ -25,7 +25,7 @@ final class TenantMeters {
     static final String TENANT = "tenant";
     static final String OTHER = "_other";
 
-    /** The label for a limited value of {@code signal}: at most 16 for each tenant shown. */
+    /** The label for a type with a limit: at most 16 for each tenant shown. */
     private static final String SIGNAL = "signal";
 
     /** The label for a tenant's display name: one series for each tenant shown. */
@@ -94,14 +94,13 @@ final class TenantMeters {
                 "Level of the bucket, in signals, at the last decision",
                 chosen -> chosen.config().maxSignalsPerSec() == null ? null : (Number) chosen.tokens());
         signalLimits = MultiGauge.builder(MetricNames.TENANT_SIGNAL_RATE_LIMIT)
-                .description("Signals per second of one value of signal")
+                .description("Signals per second of one type")
                 .register(registry);
         signalTokens = MultiGauge.builder(MetricNames.TENANT_SIGNAL_TOKENS)
-                .description("Level of the bucket of one value of signal, in signals, at the last decision")
+                .description("Level of the bucket of one type, in signals, at the last decision")
                 .register(registry);
         signalLevels = MultiGauge.builder(MetricNames.TENANT_SIGNAL_LEVEL)
-                .description(
-                        "Percent of its limit that the sustained rate of one value of signal has reached: 0, 80, 90 or 100")
+                .description("Percent of its limit that the sustained rate of one type has reached: 0, 80, 90 or 100")
                 .register(registry);
         gauge(
                 MetricNames.TENANT_BYTE_RATE_LIMIT,

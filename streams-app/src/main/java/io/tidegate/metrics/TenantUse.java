@@ -74,7 +74,7 @@ final class TenantUse {
     }
 
     /**
-     * The use of the limit of one value of {@code signal}.
+     * The use of the limit of one type.
      *
      * @param levelPercent the level that the sustained rate has reached: 0, 80, 90 or 100
      */

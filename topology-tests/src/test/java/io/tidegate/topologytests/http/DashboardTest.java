@@ -496,7 +496,7 @@ final class DashboardTest {
         awaitText("h1", "Typed");
         page.waitForSelector("[data-part=type]");
         page.click("text=The same on the command line");
-        page.click("text=Add a value of “signal”");
+        page.click("text=Add a type");
         page.locator("[data-part=type]").last().fill("view");
         page.locator("[data-part=rate]").last().fill("many");
         page.click("form.edit button.primary");
@@ -520,7 +520,7 @@ final class DashboardTest {
         assertThat(config.at("/periods/1/max_bytes").asLong()).isEqualTo(5_000_000_000L);
         assertThat(config.path("required_regions").toString()).isEqualTo("[\"eu\",\"us\"]");
 
-        page.locator("#f-signals [aria-label='Remove this value']").first().click();
+        page.locator("#f-signals [aria-label='Remove this type']").first().click();
         page.fill("#f-day-max_signals", "");
         page.fill("#f-required_regions", "");
         page.click("form.edit button.primary");
@@ -647,8 +647,8 @@ final class DashboardTest {
                 show(shown, "#/tenant/2");
                 shown.waitForSelector(".changes li");
                 shown.fill("#f-max_entities", "123456789");
-                shown.click("text=Add a value of “signal”");
-                shown.locator("[data-part=type]").last().fill("a-value-of-signal-that-is-long-".repeat(4));
+                shown.click("text=Add a type");
+                shown.locator("[data-part=type]").last().fill("a-type-that-is-long-".repeat(4));
                 shown.locator("[data-part=rate]").last().fill("x");
                 shown.fill("#f-month-max_bytes", "9007199254740991");
                 shown.click("text=The same on the command line");
