@@ -173,26 +173,31 @@ export function tenantPage(id) {
     toast('Reverted; undo again to restore the change');
   }
 
-  async function loadUsage() {
+  /** @param config is done when `tenant` has the limits in force */
+  async function loadUsage(config) {
     const usage = await get(`${path}/usage`);
+    await config.catch(() => {});
+    // Without limits in force, the tenant is unknown: all its signals are rejected.
+    const isRejected = tenant !== null && !tenant.limits;
+    const unlimited = isRejected ? '' : ', no limit';
     const perSecond = pace.of(id, usage);
     const bytesPerSecond = bytePace.of(id, { at: usage.at, accepted: usage.bytes.accepted, rejected_total: 0 })?.accepted ?? null;
     const ofLimit = (used, most, what) => (most === null ? `${number(used)} ${what}` : `${number(used)} of ${number(most)} ${what}`);
     const limit = usage.rate.limit_per_sec;
     const fact = (name, ...content) => h('div', { class: 'fact' }, h('h3', {}, name), content);
     use.replaceChildren(
-      fact('Offered rate', bar('offered rate', perSecond?.offered ?? 0, limit, limit === null ? `${rate(perSecond?.offered)}, no limit` : `${rate(perSecond?.offered)} of ${number(limit)}`),
+      fact('Offered rate', bar('offered rate', perSecond?.offered ?? 0, limit, limit === null ? `${rate(perSecond?.offered)}${isRejected ? ', rejected' : ', no limit'}` : `${rate(perSecond?.offered)} of ${number(limit)}`),
         h('small', {}, [`${rate(perSecond?.accepted)} accepted`, limit === null ? '' : `${number(usage.rate.tokens)} of ${number(usage.rate.burst)} in the bucket`].filter(Boolean).join(', '))),
-      fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}, no limit` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)}/s`),
+      fact('Bytes', bar('bytes', bytesPerSecond ?? 0, usage.bytes.limit_per_sec, usage.bytes.limit_per_sec === null ? `${bytes(usage.bytes.accepted)}${unlimited}` : `${bytesPerSecond === null ? '–' : bytes(bytesPerSecond)} of ${bytes(usage.bytes.limit_per_sec)}/s`),
         h('small', {}, [usage.bytes.limit_per_sec === null ? '' : `${bytes(usage.bytes.tokens)} of ${bytes(usage.bytes.burst)} in the bucket`,
           usage.bytes.signal_limit === null ? '' : `at most ${bytes(usage.bytes.signal_limit)} per signal`].filter(Boolean).join(', '))),
       ...usage.signals.map((one) => fact(`Type “${one.signal}”`, bar(one.signal, one.level_percent, 100, `${one.level_percent === 0 ? 'below 80 %' : `at ${one.level_percent} %`} of ${number(one.limit_per_sec)}/s`),
         h('small', {}, `${number(one.tokens)} of ${number(one.burst)} in the bucket`))),
       ...usage.periods.map((one) => fact(`This ${one.per}`, bar(one.per, one.used_percent, 100, [one.max_signals === null ? '' : `${number(one.signals)} of ${number(one.max_signals)} signals`, one.max_bytes === null ? '' : `${bytes(one.bytes)} of ${bytes(one.max_bytes)}`].filter(Boolean).join(', ')),
         h('small', {}, `resets ${time(one.resets_at)}`))),
-      fact('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? `${number(usage.entities.total)}, no limit` : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`),
+      fact('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? `${number(usage.entities.total)}${unlimited}` : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`),
         h('small', {}, ['item', 'user', 'creator'].map((kind) => ofLimit(usage.entities[kind], usage.entities[`${kind}_limit`], `${kind}s`)).join(', '))),
-      fact('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes, usage.storage.limit_bytes === null ? `${bytes(usage.storage.sealed_bytes)}, no limit` : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`),
+      fact('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes, usage.storage.limit_bytes === null ? `${bytes(usage.storage.sealed_bytes)}${unlimited}` : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`),
         h('small', {}, `${number(usage.storage.sealed_segments)} sealed segments`)),
       fact('In total', h('span', { class: 'use' }, h('span', { class: 'use-text' }, h('b', { id: 'accepted' }, number(usage.accepted)), ' accepted, ', h('b', { id: 'rejected', class: usage.rejected_total ? 'no' : '' }, number(usage.rejected_total)), ' rejected')),
         h('small', {}, `last decision ${time(usage.last_decision_at)}`)));
@@ -201,7 +206,8 @@ export function tenantPage(id) {
   }
 
   async function refresh() {
-    const parts = await Promise.allSettled([loadConfig(), loadUsage()]);
+    const config = loadConfig();
+    const parts = await Promise.allSettled([config, loadUsage(config)]);
     for (const [part, box] of [[parts[0], limits], [parts[1], use]]) {
       if (part.status === 'rejected' && box.querySelector('.loading')) box.replaceChildren(failed(part.reason));
     }

@@ -853,6 +853,15 @@ final class DashboardTest {
     }
 
     @Test
+    void theUsageOfATenantWithoutLimitsInForceIsRejectedAndNotUnlimited() {
+        show(page, "#/tenant/92");
+        awaitText(".fact:has-text('Offered rate')", "rejected");
+        assertThat(page.locator(".facts").textContent()).doesNotContain("no limit");
+        put("92", "{\"label\":\"Unlimited\"}");
+        awaitText(".fact:has-text('Offered rate')", "no limit");
+    }
+
+    @Test
     void theLimitOfTheChartBeginsWithItsLastChange() {
         put("93", "{\"label\":\"Limited\",\"max_signals_per_sec\":10}");
         put("93", "{\"label\":\"Limited\",\"max_signals_per_sec\":20}");
