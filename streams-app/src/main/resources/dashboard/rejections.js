@@ -190,7 +190,7 @@ export function rejections(choices, serverAt) {
     const details = h('details', {},
       h('summary', {},
         h('time', { datetime: record.timestamp, title: time(record.timestamp) }, clock(record.timestamp)),
-        h('span', { class: 'who', title: (record.tenant_names ?? []).join(', ') }, record.tenant === null ? 'no tenant' : [`t${record.tenant}`, ...(record.tenant_names ?? []).slice(0, 1)].join(' · ')),
+        h('span', { class: 'who', title: tenantNames(record).join(' · ') }, tenantNames(record).slice(0, 3).join(' · ')),
         h('span', { class: 'reason' }, h('span', { class: `swatch c-${record.reason}` }), words(record.reason)),
         h('span', { class: 'why' }, header(record, 'tidegate.message') ?? ''),
         header(record, 'tidegate.retry_after_ms') ? h('span', { class: 'hint' }, `retry after ${number(Number(header(record, 'tidegate.retry_after_ms')))} ms`) : ''));
@@ -219,6 +219,9 @@ export function rejections(choices, serverAt) {
         REASONS.includes(record.reason) ? h('button', { type: 'button', class: 'quiet', onclick: () => replay({ tenant: record.tenant, source }) }, 'Replay this one …') : ''),
       payload);
   }
+
+  /** The label of a record's tenant if it has one, its id, and its names. */
+  const tenantNames = (record) => (record.tenant === null ? ['no tenant'] : [record.tenant_label, `t${record.tenant}`, ...(record.tenant_names ?? [])].filter(Boolean));
 
   /** The value of the last header with a name, as in Kafka. */
   const header = (record, name) => record.headers.findLast((one) => one.name === name)?.value;

@@ -12,7 +12,6 @@ import io.tidegate.streams.InstanceView;
 import io.tidegate.topology.TenantConfigs;
 import io.tidegate.wal.DataDir;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.function.Function;
 import org.eclipse.jetty.http.HttpHeader;
 
@@ -42,7 +41,7 @@ public final class Api implements AutoCloseable {
         commands.addTo(routes);
         RejectionJson rejectionJson = new RejectionJson(tenant -> {
             TenantConfigs.InForce inForce = configs.inForce(tenant);
-            return inForce == null ? List.of() : inForce.config().externalIds();
+            return inForce == null ? null : inForce.config();
         });
         records = new RecordsApi(api, rejectionJson);
         records.addTo(routes);

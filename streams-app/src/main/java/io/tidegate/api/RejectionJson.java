@@ -5,9 +5,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admin.RecordJson;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.http.Json;
+import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.Arrays;
-import java.util.List;
 import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
@@ -20,11 +20,11 @@ public final class RejectionJson {
     private static final int HEADERS_MAX = 64;
     private static final int UTF8_BYTES_MAX = 4;
 
-    private final Function<TenantId, List<String>> names;
+    private final Function<TenantId, @Nullable TenantConfig> configs;
 
-    /** @param names returns the names of a tenant */
-    public RejectionJson(Function<TenantId, List<String>> names) {
-        this.names = names;
+    /** @param configs returns the config in force for a tenant; null if it is unknown */
+    public RejectionJson(Function<TenantId, @Nullable TenantConfig> configs) {
+        this.configs = configs;
     }
 
     ObjectNode of(ConsumerRecord<byte[], byte[]> record) {
@@ -34,10 +34,12 @@ public final class RejectionJson {
         json.put("tenant", tenant);
         TenantId id = tenant == null ? null : TenantId.tryParse(tenant);
         TenantJson.putTenantId(json, id);
-        ArrayNode ofTenant = json.putArray("tenant_names");
-        if (id != null) {
-            names.apply(id).forEach(ofTenant::add);
+        TenantConfig config = id == null ? null : configs.apply(id);
+        ArrayNode names = json.putArray("tenant_names");
+        if (config != null) {
+            config.externalIds().forEach(names::add);
         }
+        json.put("tenant_label", config == null || config.label().isEmpty() ? null : config.label());
         json.put("reason", TidegateHeaders.text(record.headers(), TidegateHeaders.REASON));
         RecordJson.putBytes(json, "key", truncated(record.key(), HEADER_BYTES_MAX));
         RecordJson.putBytes(json, "value", truncated(record.value(), VALUE_BYTES_MAX));

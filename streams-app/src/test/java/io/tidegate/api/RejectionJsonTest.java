@@ -4,16 +4,37 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.tidegate.contract.TidegateHeaders;
+import io.tidegate.tenant.TenantConfig;
+import io.tidegate.tenant.TenantId;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RejectionJsonTest {
-    private static JsonNode json(byte[] value) {
-        return new RejectionJson(tenant -> List.of()).of(new ConsumerRecord<>("quota-exceeded", 0, 7, value, value));
+    private static JsonNode json(byte @Nullable [] value) {
+        return new RejectionJson(tenant -> null).of(new ConsumerRecord<>("quota-exceeded", 0, 7, value, value));
+    }
+
+    @Test
+    void aRejectionHasTheLabelAndTheNamesThatItsTenantHasNow() {
+        TenantConfig labelled = TenantConfig.defaultTenant().withTenantId(TenantId.parse("42"));
+        ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>("quota-exceeded", 0, 7, null, null);
+        record.headers().add(TidegateHeaders.TENANT, "42".getBytes(UTF_8));
+
+        assertThat(new RejectionJson(tenant -> labelled)
+                        .of(record)
+                        .path("tenant_label")
+                        .asText())
+                .isEqualTo("default");
+        JsonNode unknown = new RejectionJson(tenant -> null).of(record);
+        assertThat(unknown.path("tenant_label").isNull()).isTrue();
+        assertThat(unknown.path("tenant_names")).isEmpty();
+        assertThat(json(null).path("tenant_label").isNull()).isTrue();
     }
 
     /** The cut falls within a character at one of these lengths, and between two at another. */

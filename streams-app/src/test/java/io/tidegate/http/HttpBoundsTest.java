@@ -307,7 +307,7 @@ final class HttpBoundsTest {
                 null, Map.of(), Map.of("http.streams.max", "8", "bootstrap.servers", "127.0.0.1:1"));
         Principal acme = new Principal("acme", Role.TENANT, TenantId.parse("2"));
         RejectionTail.Filter filter = new RejectionTail.Filter(acme.tenant(), Set.of(), false);
-        try (RejectionTail tail = new RejectionTail(settings, new RejectionJson(id -> List.of()))) {
+        try (RejectionTail tail = new RejectionTail(settings, new RejectionJson(id -> null))) {
             tail.add(acme, filter, new EventStream(null, Callback.NOOP));
             tail.add(acme, filter, new EventStream(null, Callback.NOOP));
             assertThatThrownBy(() -> tail.add(acme, filter, new EventStream(null, Callback.NOOP)))

@@ -245,7 +245,7 @@ final class DashboardTest {
             deployment.send(1, i -> "{\"tenant_id\":\"acme-8\",\"item\":\"a\"}");
             page.waitForTimeout(500);
         }
-        awaitText("#tail .who", "t8 · acme-8");
+        awaitText("#tail .who", "Named · t8 · acme-8");
         show(page, "#/tenant/8");
         page.fill("#f-external_ids", "");
         page.click("form.edit button.primary");
