@@ -8,6 +8,7 @@ import io.tidegate.http.Call;
 import io.tidegate.http.Json;
 import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
+import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.streams.GroupProgress;
 import io.tidegate.streams.InstanceView;
 import io.tidegate.wal.LastVerify;
@@ -131,10 +132,17 @@ final class StatusApi {
         return Reply.json(json);
     }
 
+    private static void heap(ObjectNode json) {
+        Runtime runtime = Runtime.getRuntime();
+        json.put("used_bytes", runtime.totalMemory() - runtime.freeMemory());
+        json.put("max_bytes", runtime.maxMemory());
+    }
+
     private ObjectNode own() {
         ObjectNode json = Json.object();
         json.put("instance", api.settings.instance());
         json.put("address", api.address);
+        json.put("version", InstanceMetrics.version());
         json.put("region", api.settings.region());
         json.put("state", api.view.state());
         List<String> not = notReady();
@@ -151,6 +159,7 @@ final class StatusApi {
             disk.putNull("free_bytes");
         }
         disk.put("min_free_bytes", api.settings.diskMinFreeBytes());
+        heap(json.putObject("heap"));
         LastVerify verified = LastVerify.read(api.dir);
         if (verified == null) {
             json.putNull("last_verify");

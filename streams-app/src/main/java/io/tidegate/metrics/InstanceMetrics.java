@@ -170,8 +170,13 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                 bound);
     }
 
-    private void info(TopologySettings settings, String application) {
+    /** Returns the version of this build; {@code development} outside a package. */
+    public static String version() {
         String version = InstanceMetrics.class.getPackage().getImplementationVersion();
+        return version == null ? "development" : version;
+    }
+
+    private void info(TopologySettings settings, String application) {
         Gauge.builder(MetricNames.INSTANCE, () -> 1)
                 .description("1; the labels describe the instance")
                 .tags(
@@ -182,7 +187,7 @@ public final class InstanceMetrics implements TopologyListener, WalListener, Aut
                         "region",
                         settings.region() == null ? "" : settings.region(),
                         "version",
-                        version == null ? "development" : version)
+                        version())
                 .register(registry);
     }
 

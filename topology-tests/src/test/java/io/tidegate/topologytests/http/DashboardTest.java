@@ -220,6 +220,11 @@ final class DashboardTest {
         awaitText("#instances-list", http.url.replaceFirst("^http://", ""));
         awaitText("#instances-list", "ready");
         awaitText("#instances-list", "never");
+        JsonNode instance = http.get("/v1/status").json().at("/instances/0");
+        awaitText("#instances-list", "version " + instance.path("version").asText());
+        awaitText("#instances-list", "Heap");
+        assertThat(instance.at("/heap/used_bytes").asLong())
+                .isBetween(1L, instance.at("/heap/max_bytes").asLong());
         var verify = deployment.quick("wal", "verify", "--data-dir", deployment.dataDir("a"));
         assertThat(verify.exit()).as(verify.err()).isZero();
         awaitText("#instances-list", "clean");
