@@ -105,6 +105,15 @@ async function addTenant() {
   }
 }
 
+/** The use of the hour, day or month whose limit is used most. */
+function period(periods) {
+  const most = periods.reduce((one, other) => (one === null || other.used_percent > one.used_percent ? other : one), null);
+  if (!most) return '–';
+  const share = (used, max) => (max === null ? -1 : max === 0 ? 1 : used / max);
+  const text = share(most.signals, most.max_signals) >= share(most.bytes, most.max_bytes) ? `${number(most.signals)} of ${number(most.max_signals)}` : `${bytes(most.bytes)} of ${bytes(most.max_bytes)}`;
+  return bar(most.per, most.used_percent, 100, `${most.per} ${text}`);
+}
+
 /** The list of all tenants. Only visible rows exist in the page, and only visible pages are refreshed. */
 function tenantList(choices) {
   const pace = new Pace();
@@ -117,7 +126,7 @@ function tenantList(choices) {
   const spacer = h('div', { class: 'spacer', role: 'presentation' });
   const viewport = h('div', { class: 'viewport', tabindex: 0, role: 'rowgroup', 'aria-label': 'Tenants' }, spacer);
   const table = h('div', { class: 'tenants', role: 'table', 'aria-label': 'Tenants' },
-    h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Offered rate', 'Entities', 'Storage', 'Rejected, 5 min', 'Main reason'].map((name) => h('span', { role: 'columnheader' }, name))),
+    h('div', { class: 'row head', role: 'row' }, ['Tenant', 'Offered rate', 'Entities', 'Storage', 'Period', 'Rejected, 5 min', 'Main reason'].map((name) => h('span', { role: 'columnheader' }, name))),
     viewport);
   table.hidden = true;
   const message = h('div', {}, loading('tenants'));
@@ -241,6 +250,7 @@ function tenantList(choices) {
       cell('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? number(usage.entities.total) : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`)),
       cell('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes,
         usage.storage.limit_bytes === null ? bytes(usage.storage.sealed_bytes) : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`)),
+      cell('Period', period(usage.periods)),
       cell('Rejected', h('b', { class: recent?.rejected ? 'no' : '' }, recent ? percent(recent.rejected, recent.accepted + recent.rejected) : '–')),
       cell('Main reason', recent?.top_reason ? h('span', { class: 'reason' }, h('span', { class: `swatch c-${recent.top_reason}` }), words(recent.top_reason)) : '–'));
   }

@@ -10,6 +10,8 @@ import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
+import io.tidegate.tenant.PeriodLimit;
+import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -32,7 +34,8 @@ import picocli.CommandLine.ParameterException;
         mixinStandardHelpOptions = true,
         description =
                 "Lists all tenants with usage and limits. OBSERVED counts what observe mode accepted and enforce mode"
-                        + " would have rejected; USED is the largest share of a limit, in percent.")
+                        + " would have rejected; PERIOD is the hour, day or month whose limit is used most; USED is the largest"
+                        + " share of a limit, in percent.")
 final class TenantListCommand extends OnTenants {
     @Mixin
     private OutputOptions output = new OutputOptions();
@@ -92,7 +95,7 @@ final class TenantListCommand extends OnTenants {
         if (output.asObjects()) {
             rows.forEach(row -> out().println(output.line(json(row))));
         } else {
-            table(rows).print(out());
+            table(rows, nowMs).print(out());
         }
         out().flush();
         return ExitCodes.OK;
@@ -103,7 +106,7 @@ final class TenantListCommand extends OnTenants {
         return stored == null || stored.config() == null ? null : snapshot.completed(stored.config());
     }
 
-    private static Table table(Stream<Row> rows) {
+    private static Table table(Stream<Row> rows, long nowMs) {
         Table table = new Table(
                 "TENANT>",
                 "NAMES",
@@ -117,6 +120,7 @@ final class TenantListCommand extends OnTenants {
                 "BYTES>",
                 "ENTITIES>",
                 "STORAGE>",
+                "PERIOD>",
                 "USED>",
                 "STATE");
         rows.forEach(row -> {
@@ -138,6 +142,7 @@ final class TenantListCommand extends OnTenants {
                     "%s / %s"
                             .formatted(
                                     Amounts.size(usage == null ? 0 : usage.sealedBytes()), ConfigTexts.storage(config)),
+                    config == null ? null : period(usage, config, nowMs),
                     row.usedPercent() + " %",
                     state(row));
         });
@@ -181,6 +186,32 @@ final class TenantListCommand extends OnTenants {
         if (max != null) {
             text.append(", %ss %d / %d".formatted(kind.id(), usage == null ? 0 : usage.entityCount(kind), max));
         }
+    }
+
+    /** Returns the use of the limit of a period that is used most, such as "day 900 / 1000"; null without such a limit. */
+    static @Nullable String period(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
+        String text = null;
+        long most = -1;
+        for (PeriodLimit limit : config.periods()) {
+            Per per = limit.per();
+            if (limit.maxSignals() != null) {
+                long percent = QuotaUse.periodPercent(usage, new PeriodLimit(per, limit.maxSignals(), null), nowMs);
+                if (percent > most) {
+                    most = percent;
+                    long used = usage == null ? 0 : usage.periodSignals(per, nowMs);
+                    text = "%s %d / %d".formatted(per.id(), used, limit.maxSignals());
+                }
+            }
+            if (limit.maxBytes() != null) {
+                long percent = QuotaUse.periodPercent(usage, new PeriodLimit(per, null, limit.maxBytes()), nowMs);
+                if (percent > most) {
+                    most = percent;
+                    long used = usage == null ? 0 : usage.periodBytes(per, nowMs);
+                    text = "%s %s / %s".formatted(per.id(), Amounts.size(used), Amounts.size(limit.bytesMax()));
+                }
+            }
+        }
+        return text;
     }
 
     private static String state(Row row) {

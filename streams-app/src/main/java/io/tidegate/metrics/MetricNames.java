@@ -37,7 +37,9 @@ public final class MetricNames {
     public static final String TENANT_CREATORS_LIMIT = "tidegate_tenant_creators_limit";
     public static final String TENANT_ENTITIES = "tidegate_tenant_entities";
     public static final String TENANT_ENTITIES_LIMIT = "tidegate_tenant_entities_limit";
-    public static final String TENANT_PERIOD_USED = "tidegate_tenant_period_used_percent";
+    public static final String TENANT_PERIOD_PERCENT = "tidegate_tenant_period_used_percent";
+    public static final String TENANT_PERIOD_USED = "tidegate_tenant_period_used";
+    public static final String TENANT_PERIOD_LIMIT = "tidegate_tenant_period_limit";
     public static final String TENANT_STORAGE = "tidegate_tenant_storage_bytes";
     public static final String TENANT_STORAGE_LIMIT = "tidegate_tenant_storage_limit_bytes";
     public static final String TENANTS_FOLDED = "tidegate_tenants_folded";

@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import io.tidegate.admission.Reason;
 import io.tidegate.metrics.TenantRejections.Counts;
+import io.tidegate.metrics.TenantUse.PeriodUse;
 import io.tidegate.metrics.TenantUse.SignalUse;
 import io.tidegate.metrics.TenantUse.Use;
 import io.tidegate.tenant.TenantId;
@@ -30,6 +31,11 @@ final class TenantMeters {
 
     /** The label for a tenant's display name: one series for each tenant shown. */
     private static final String LABEL = "label";
+
+    /** The labels of a limit of a period: at most three periods with two units for each tenant shown. */
+    private static final String PER = "per";
+
+    private static final String UNIT = "unit";
 
     private static final SignalUse NOTHING = new SignalUse(0, 0);
 
@@ -62,6 +68,8 @@ final class TenantMeters {
     private final MultiGauge signalLimits;
     private final MultiGauge signalTokens;
     private final MultiGauge signalLevels;
+    private final MultiGauge periodUses;
+    private final MultiGauge periodLimits;
 
     TenantMeters(MeterRegistry registry, TenantRejections rejections, TenantUse use) {
         this.registry = registry;
@@ -141,9 +149,15 @@ final class TenantMeters {
                 "Limit of distinct entities",
                 chosen -> chosen.config().maxEntities());
         gauge(
-                MetricNames.TENANT_PERIOD_USED,
+                MetricNames.TENANT_PERIOD_PERCENT,
                 "Percentage used of the most used limit of an hour, a day or a month",
                 chosen -> chosen.config().periods().isEmpty() ? null : (Number) chosen.periodPercent());
+        periodUses = MultiGauge.builder(MetricNames.TENANT_PERIOD_USED)
+                .description("Signals or bytes accepted in the current hour, day or month")
+                .register(registry);
+        periodLimits = MultiGauge.builder(MetricNames.TENANT_PERIOD_LIMIT)
+                .description("Limit of signals or bytes of an hour, a day or a month")
+                .register(registry);
         gauge(MetricNames.TENANT_STORAGE, "Bytes of sealed WAL segments", Use::sealedBytes);
         gauge(
                 MetricNames.TENANT_STORAGE_LIMIT,
@@ -176,6 +190,8 @@ final class TenantMeters {
                         chosen,
                         (use, type) -> use.signals().getOrDefault(type, NOTHING).levelPercent()),
                 true);
+        periodUses.register(periodRows(chosen, PeriodUse::used), true);
+        periodLimits.register(periodRows(chosen, PeriodUse::limit), true);
         refreshCounters(
                 MetricNames.TENANT_ACCEPTED,
                 "Signals accepted since the tenant's first, as of the last commit but one",
@@ -225,6 +241,15 @@ final class TenantMeters {
                 .keySet()
                 .forEach(type -> rows.add(
                         MultiGauge.Row.of(Tags.of(TENANT, tenant.decimal(), SIGNAL, type), value.apply(use, type)))));
+        return rows;
+    }
+
+    private static List<MultiGauge.Row<?>> periodRows(Map<TenantId, Use> chosen, Function<PeriodUse, Long> value) {
+        List<MultiGauge.Row<?>> rows = new ArrayList<>();
+        chosen.forEach((tenant, use) -> use.periods()
+                .forEach(period -> rows.add(MultiGauge.Row.of(
+                        Tags.of(TENANT, tenant.decimal(), PER, period.per().id(), UNIT, period.unit()),
+                        value.apply(period)))));
         return rows;
     }
 

@@ -174,6 +174,31 @@ final class InstanceMetricsTest {
     }
 
     @Test
+    void showsTheUseOfEachLimitOfAPeriodUntilThePeriodEnds() {
+        TenantConfig config = CONFIG.toBuilder()
+                .periods(List.of(
+                        new PeriodLimit(PeriodLimit.Per.HOUR, null, BigInteger.valueOf(5_000)),
+                        new PeriodLimit(PeriodLimit.Per.DAY, BigInteger.valueOf(1_000), null)))
+                .build();
+        TenantUsage usage = TenantUsage.fresh(1, 2);
+        new Admission(null).admit(config, usage, new Signal(null, null, null, null), 100, clockMs.get());
+        use(config, usage);
+
+        assertThat(scrape())
+                .contains("tidegate_tenant_period_used{per=\"hour\",tenant=\"42\",unit=\"bytes\"} 100.0\n")
+                .contains("tidegate_tenant_period_limit{per=\"hour\",tenant=\"42\",unit=\"bytes\"} 5000.0\n")
+                .contains("tidegate_tenant_period_used{per=\"day\",tenant=\"42\",unit=\"signals\"} 1.0\n")
+                .contains("tidegate_tenant_period_limit{per=\"day\",tenant=\"42\",unit=\"signals\"} 1000.0\n")
+                .doesNotContain("per=\"hour\",tenant=\"42\",unit=\"signals\"");
+
+        clockMs.addAndGet(Duration.ofHours(1).toMillis());
+        use(config, usage);
+        assertThat(scrape())
+                .contains("tidegate_tenant_period_used{per=\"hour\",tenant=\"42\",unit=\"bytes\"} 0.0\n")
+                .contains("tidegate_tenant_period_used{per=\"day\",tenant=\"42\",unit=\"signals\"} 1.0\n");
+    }
+
+    @Test
     void showsTheLabelOfATenantUntilItHasAnother() {
         use(CONFIG, TenantUsage.fresh(1, 2));
         assertThat(scrape()).contains("tidegate_tenant_label{label=\"Bursty \\\"Bikes\\\"\",tenant=\"42\"} 1.0\n");
