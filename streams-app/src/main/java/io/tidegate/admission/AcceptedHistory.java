@@ -144,7 +144,7 @@ final class AcceptedHistory {
         if (atMs < baseMs) {
             return floor >= cost && baseLevel >= cost && allowsFrom(limits, 0, baseLevel, baseMs, baseLevel - cost);
         }
-        int at = runOf(atMs);
+        int at = takenIn(atMs);
         AcceptedRun run = runs.get(at);
         long end = run.endWith(limits, startMs(at), startLevel(limits, at), atMs, cost);
         return end != REJECT && allowsFrom(limits, at + 1, run.end(), Math.max(run.lastMs(), atMs), end);
@@ -183,7 +183,7 @@ final class AcceptedHistory {
             floor -= cost;
             startFrom(limits, 0, baseMs, before, baseMs, baseLevel);
         } else {
-            int at = runOf(atMs);
+            int at = takenIn(atMs);
             AcceptedRun run = runs.get(at);
             if (run.size() == AcceptedRun.ENTRIES_MAX) {
                 AcceptedRun later = newRun(at + 1, nextId++);
@@ -339,7 +339,9 @@ final class AcceptedHistory {
     /** Returns the time of the next level that is known besides those of a run: a correction may have raised it. */
     private long raisedMs(int run) {
         if (run + 1 < runs.size()) {
-            return runs.get(run + 1).firstMs();
+            return runs.get(run + 1).id == correctedId
+                    ? runs.get(run).lastMs()
+                    : runs.get(run + 1).firstMs();
         }
         return correctedAtEnd ? endMs : Long.MAX_VALUE;
     }
@@ -405,6 +407,18 @@ final class AcceptedHistory {
             }
         }
         return low;
+    }
+
+    /**
+     * Returns the run that receives an acceptance at a time. After the last acceptance before a change of the limits, that is the
+     * corrected run, even if the time is before its first acceptance: the level between them is that under the new limits.
+     */
+    private int takenIn(long atMs) {
+        int at = runOf(atMs);
+        boolean isAfterChange = at + 1 < runs.size()
+                && runs.get(at + 1).id == correctedId
+                && atMs >= runs.get(at).lastMs();
+        return isAfterChange ? at + 1 : at;
     }
 
     private long startMs(int at) {

@@ -30,6 +30,8 @@ public final class Admission {
     /** No time. */
     private static final long NEVER = -1;
 
+    private static final int WAITS_MAX = 64;
+
     private final @Nullable String region;
     private final long entitiesMax;
     private final HistoryBounds bounds;
@@ -398,10 +400,10 @@ public final class Admission {
         }
         // A late signal may find tokens at its own time, but none at a later one, for which another bucket makes it
         // wait, and its period may be full by then. Each bucket is waited for at most twice: up to the horizon, and for
-        // good.
+        // good. The bound keeps a wrong wait from blocking the task.
         long atMs = nowMs;
-        long beforeMs;
-        do {
+        long beforeMs = Long.MIN_VALUE;
+        for (int i = 0; i < WAITS_MAX && atMs > beforeMs; i++) {
             beforeMs = atMs;
             atMs = !limits.hasRate ? atMs : available(usage.bucket, 1, atMs, horizonMs);
             atMs = !limits.hasByteRate ? atMs : available(usage.byteBucket(), bytes, atMs, horizonMs);
@@ -410,7 +412,7 @@ public final class Admission {
             if (atMs == NEVER) {
                 return 0;
             }
-        } while (atMs > beforeMs);
+        }
         return atMs - nowMs;
     }
 

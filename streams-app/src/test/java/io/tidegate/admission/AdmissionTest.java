@@ -9,11 +9,13 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import java.math.BigInteger;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class AdmissionTest {
     private static final TenantId T42 = TenantId.of(42);
@@ -687,5 +689,69 @@ class AdmissionTest {
         assertThat(usage.entityCount(EntityKind.USER)).as("all or nothing").isEqualTo(2);
         assertThat(admission.admit(config, usage, new Signal(null, null, null, "c"), 100, T))
                 .isInstanceOf(Decision.Rejected.class);
+    }
+
+    private static TenantConfig rated(long rate, long burst) {
+        return TenantConfig.unlimited(T42, "").toBuilder()
+                .maxSignalsPerSec(rate)
+                .burstSignals(burst)
+                .build();
+    }
+
+    private int accepted(TenantConfig config, int signals, long atMs) {
+        int accepted = 0;
+        for (int i = 0; i < signals; i++) {
+            accepted += admission.admit(config, usage, PLAIN, 100, atMs) instanceof Accepted ? 1 : 0;
+        }
+        return accepted;
+    }
+
+    @Test
+    void aLateSignalAfterARaisedLimitIsJudgedByTheNewLimit() {
+        for (int i = 0; i < 300; i++) {
+            accepted(rated(10, 20), 1, T + i * 100L);
+        }
+        accepted(rated(10, 20), 20, T + 30_000);
+        TenantConfig raised = rated(1000, 2000);
+
+        assertThat(accepted(raised, 1, T + 60_000))
+                .as("the newest is read first")
+                .isOne();
+        assertThat(accepted(raised, 1500, T + 50_000)).isEqualTo(1500);
+    }
+
+    @Test
+    void lateSignalsAfterALoweredLimitDoNotExceedIt() {
+        for (int i = 0; i < 600; i++) {
+            accepted(rated(60, 200), 1, T + i * 1000L / 60);
+        }
+        TenantConfig lowered = rated(50, 100);
+
+        int newest = accepted(lowered, 1, T + 30_000);
+        assertThat(newest + accepted(lowered, 1000, T + 29_999) + accepted(lowered, 1000, T + 30_000))
+                .isBetween(1, 100);
+    }
+
+    @Test
+    @Timeout(600)
+    void theWaitOfALateSignalIsFoundAtOnceHoweverFarTheNewestOneIsAhead() {
+        TenantConfig before = bytes(1_000, 2_000);
+        for (int i = 0; i < 612; i++) {
+            Decision unused = admission.admit(before, usage, PLAIN, 100, T + i * 100L);
+        }
+        TenantConfig raised = bytes(1_000_000, 2_000_000);
+        long year = Duration.ofDays(365).toMillis();
+        assertThat(admission.admit(raised, usage, PLAIN, 100, T + year)).isInstanceOf(Accepted.class);
+        for (int late = 0; late < 1_000; late++) {
+            Decision unused = admission.admit(raised, usage, PLAIN, 150, T + 62_000);
+        }
+        assertThat(usage.acceptedCount()).isGreaterThan(600);
+    }
+
+    private static TenantConfig bytes(long rate, long burst) {
+        return TenantConfig.unlimited(T42, "").toBuilder()
+                .maxBytesPerSec(BigInteger.valueOf(rate))
+                .burstBytes(BigInteger.valueOf(burst))
+                .build();
     }
 }

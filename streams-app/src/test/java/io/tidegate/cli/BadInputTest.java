@@ -266,8 +266,8 @@ final class BadInputTest {
             value = {
                 "--topic signals | --topic requires one of --to-earliest, --to-latest and --to-datetime, and vice versa",
                 "--to-latest | --topic requires one of",
-                "--topic signals --to-latest --yes | --all, --dry-run and --yes concern the deletion of state",
-                "--to-latest --dry-run | --all, --dry-run and --yes concern the deletion of state"
+                "--topic signals --to-latest --all | --all concerns the deletion of state",
+                "--to-latest --all | --all concerns the deletion of state"
             })
     void rejectsAResetOfNeitherPositionsNorState(String options, String message) {
         assertUsage(Cli.run(("reset " + NOBODY + " " + options).split(" ", -1)), message);

@@ -288,7 +288,6 @@ final class FrontTest {
                 "a%3Fb|a?b",
                 "a%23b|a#b",
                 "a%5Bb%5D|a[b]",
-                "a%25b|a%b",
                 "a+b|a+b",
                 "%C3%85|\u00c5"
             })
