@@ -101,12 +101,9 @@ export function tenantPage(id) {
       command(`tidegate wal prune ${id} --below SEQ`)], [['Show what would be removed', () => below.value.trim(), 'primary'], ['Cancel', null]]);
     if (!seq || !/^\d{1,15}$/.test(seq)) return;
     const plan = await send('POST', `${path}/prune`, { below_seq: Number(seq), dry_run: true });
-    // The plan has only sealed segments. The open one ends with the last accepted signal.
-    const all = Number(seq) > 0 && Number(seq) >= (await get(`${path}/usage`)).accepted;
     const sure = await ask('Prune the WAL', [
-      h('p', {}, plan.segments ? `${number(plan.segments)} sealed segments with ${bytes(plan.bytes)} would be removed.` : 'No sealed segment would be removed.'),
-      all ? h('p', {}, `The open segment, if there is one, would be removed too: all its records are below ${seq}.`) : null],
-    plan.segments || all ? [['Remove', true, 'danger'], ['Cancel', null]] : [['Close', null]]);
+      h('p', {}, plan.segments ? `${number(plan.segments)} segments with ${bytes(plan.bytes)} would be removed.` : 'No segment would be removed.')],
+    plan.segments ? [['Remove', true, 'danger'], ['Cancel', null]] : [['Close', null]]);
     if (!sure) return;
     const done = await send('POST', `${path}/prune`, { below_seq: Number(seq) });
     toast(`${number(done.segments)} segments with ${bytes(done.bytes)} removed`);
