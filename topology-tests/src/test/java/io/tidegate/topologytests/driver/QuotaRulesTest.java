@@ -740,7 +740,6 @@ class QuotaRulesTest {
         @Test
         void observeModeAcceptsWhatEveryQuotaWouldReject() {
             for (String quota : new String[] {
-                "\"blocked_until\":\"2100-01-01T00:00:00Z\"",
                 "\"required_regions\":[\"us-1\"]",
                 "\"max_storage_bytes\":0",
                 "\"max_signals_per_sec\":0",
@@ -755,6 +754,12 @@ class QuotaRulesTest {
                         .as(quota)
                         .isEqualTo(ACCEPTED);
             }
+        }
+
+        @Test
+        void aBlockHoldsInObserveMode() {
+            topology.config(TENANT, "\"blocked_until\":\"2100-01-01T00:00:00Z\",\"mode\":\"observe\"");
+            assertThat(verdict(T0)).isEqualTo("tenant_blocked");
         }
 
         @Test
