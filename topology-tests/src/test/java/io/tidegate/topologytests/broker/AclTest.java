@@ -305,10 +305,7 @@ final class AclTest {
         }
     }
 
-    /**
-     * The documented ACLs that no request needed. Except those for sealed segments, which this test does not produce, and those
-     * with which operators' commands check topics only in some situations, such as before the first usage.
-     */
+    /** The documented ACLs that no request needed, except those for sealed segments, which this test does not produce. */
     private static List<AclBinding> superfluous() {
         try {
             List<String> used = Files.readAllLines(allowed, StandardCharsets.UTF_8);
@@ -316,8 +313,6 @@ final class AclTest {
                     .filter(acl -> used.stream().noneMatch(line -> isOf(acl, line)))
                     .filter(acl -> !acl.pattern().name().equals("wal-segments"))
                     .filter(acl -> !acl.pattern().name().equals("tidegate-segments-changelog"))
-                    .filter(acl -> !acl.entry().principal().equals("User:operator")
-                            || acl.entry().operation() != AclOperation.DESCRIBE_CONFIGS)
                     .toList();
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
