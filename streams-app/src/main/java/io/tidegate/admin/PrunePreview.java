@@ -1,5 +1,6 @@
 package io.tidegate.admin;
 
+import io.tidegate.admission.ChargedSegment;
 import io.tidegate.admission.OpenSegment;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
@@ -7,7 +8,6 @@ import io.tidegate.contract.StateKeys;
 import io.tidegate.contract.TenantCommand;
 import io.tidegate.streams.KafkaInternals;
 import io.tidegate.tenant.TenantId;
-import java.nio.ByteBuffer;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -39,17 +39,14 @@ public record PrunePreview(int segments, long bytes, long belowSeq) {
         int segments = 0;
         long bytes = 0;
         for (byte[] value : sealed.values()) {
-            ByteBuffer segment = ByteBuffer.wrap(value);
-            long size = segment.getLong();
-            // Written before entries had the last sequence number: it is at most that of the last accepted signal.
-            long lastSeq = segment.hasRemaining() ? segment.getLong() : usage.lastSeq();
-            if (lastSeq < below) {
+            ChargedSegment segment = ChargedSegment.read(value, usage.lastSeq());
+            if (segment.lastSeq() < below) {
                 segments++;
-                bytes += size;
+                bytes += segment.bytes();
             }
         }
         OpenSegment open = usage.openSegment();
-        if (open.isOpen() && open.firstSeq() < below && below > usage.lastSeq()) {
+        if (open.isRemovedBelow(below, usage.lastSeq())) {
             segments++;
             bytes += open.bytes();
         }

@@ -20,6 +20,15 @@ public record OpenSegment(long firstSeq, long bytes, long firstMs) {
         return isOpen() && nowMs >= firstMs && nowMs - firstMs >= ageMs;
     }
 
+    /**
+     * Whether a prune below {@code belowSeq} removes all its records, and so its file.
+     *
+     * @param lastSeq the tenant's last sequence number
+     */
+    public boolean isRemovedBelow(long belowSeq, long lastSeq) {
+        return isOpen() && firstSeq < belowSeq && belowSeq > lastSeq;
+    }
+
     /** Returns the segment with one more record. */
     public OpenSegment with(long seq, long recordBytes, long nowMs) {
         return isOpen()

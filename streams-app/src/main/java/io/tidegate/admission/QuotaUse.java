@@ -3,6 +3,8 @@ package io.tidegate.admission;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,6 +65,45 @@ public final class QuotaUse {
         return Math.max(
                 limit.maxSignals() == null ? 0 : share(signals, limit.signalsMax()),
                 limit.maxBytes() == null ? 0 : share(bytes, limit.bytesMax()));
+    }
+
+    /**
+     * A tenant's use of one limit of signals or bytes, in the period that contains a time.
+     *
+     * @param of the limit, which can have both
+     * @param bytes whether this is the use of its bytes, not of its signals
+     */
+    public record PeriodUse(PeriodLimit of, boolean bytes, long used) {
+        public long limit() {
+            return bytes ? of.bytesMax() : of.signalsMax();
+        }
+
+        public long percent() {
+            return share(used, limit());
+        }
+    }
+
+    /** Returns a tenant's use of each limit of signals or bytes in a period: at most six. */
+    public static List<PeriodUse> periods(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
+        List<PeriodUse> uses = new ArrayList<>();
+        for (PeriodLimit limit : config.periods()) {
+            if (limit.maxSignals() != null) {
+                uses.add(new PeriodUse(limit, false, usage == null ? 0 : usage.periodSignals(limit.per(), nowMs)));
+            }
+            if (limit.maxBytes() != null) {
+                uses.add(new PeriodUse(limit, true, usage == null ? 0 : usage.periodBytes(limit.per(), nowMs)));
+            }
+        }
+        return uses;
+    }
+
+    /** Returns the most used limit, the first of several equally used ones; null if there is none. */
+    public static @Nullable PeriodUse mostUsed(List<PeriodUse> uses) {
+        PeriodUse most = null;
+        for (PeriodUse use : uses) {
+            most = most == null || use.percent() > most.percent() ? use : most;
+        }
+        return most;
     }
 
     /** Returns the level that the sustained rate reached, 0, 80, 90 or 100; 0 again when the tenant stops sending. */

@@ -125,12 +125,9 @@ final class SettingsOptions {
 
     /** Returns a data directory. Any other directory would have no damage, but must not be reported as clean. */
     static DataDir existingDataDir(Path path) {
-        if (Files.exists(path) && !Files.isDirectory(path)) {
-            throw new SettingsException("%s is not a directory: name an instance's with --data-dir".formatted(path));
-        }
         if (!Files.isDirectory(path)) {
-            throw new SettingsException(
-                    "the data directory %s does not exist: name an instance's with --data-dir".formatted(path));
+            String what = Files.exists(path) ? "%s is not a directory" : "the data directory %s does not exist";
+            throw new SettingsException(what.formatted(path) + ": name an instance's with --data-dir");
         }
         if (Stream.of(".tidegate", "wal", "tenants").noneMatch(name -> Files.exists(path.resolve(name)))) {
             throw new SettingsException(

@@ -8,10 +8,9 @@ import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
+import io.tidegate.admission.QuotaUse.PeriodUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
-import io.tidegate.tenant.PeriodLimit;
-import io.tidegate.tenant.PeriodLimit.Per;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -190,28 +189,14 @@ final class TenantListCommand extends OnTenants {
 
     /** Returns the use of the limit of a period that is used most, such as "day 900 / 1000"; null without such a limit. */
     static @Nullable String period(@Nullable TenantUsage usage, TenantConfig config, long nowMs) {
-        String text = null;
-        long most = -1;
-        for (PeriodLimit limit : config.periods()) {
-            Per per = limit.per();
-            if (limit.maxSignals() != null) {
-                long percent = QuotaUse.periodPercent(usage, new PeriodLimit(per, limit.maxSignals(), null), nowMs);
-                if (percent > most) {
-                    most = percent;
-                    long used = usage == null ? 0 : usage.periodSignals(per, nowMs);
-                    text = "%s %d / %d".formatted(per.id(), used, limit.maxSignals());
-                }
-            }
-            if (limit.maxBytes() != null) {
-                long percent = QuotaUse.periodPercent(usage, new PeriodLimit(per, null, limit.maxBytes()), nowMs);
-                if (percent > most) {
-                    most = percent;
-                    long used = usage == null ? 0 : usage.periodBytes(per, nowMs);
-                    text = "%s %s / %s".formatted(per.id(), Amounts.size(used), Amounts.size(limit.bytesMax()));
-                }
-            }
+        PeriodUse most = QuotaUse.mostUsed(QuotaUse.periods(usage, config, nowMs));
+        if (most == null) {
+            return null;
         }
-        return text;
+        return most.bytes()
+                ? "%s %s / %s".formatted(most.of().per().id(), Amounts.size(most.used()), Amounts.size(most.limit()))
+                : "%s %d / %d"
+                        .formatted(most.of().per().id(), most.used(), most.of().maxSignals());
     }
 
     private static String state(Row row) {

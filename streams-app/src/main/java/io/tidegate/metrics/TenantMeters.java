@@ -6,9 +6,10 @@ import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
+import io.tidegate.admission.QuotaUse;
+import io.tidegate.admission.QuotaUse.PeriodUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.metrics.TenantRejections.Counts;
-import io.tidegate.metrics.TenantUse.PeriodUse;
 import io.tidegate.metrics.TenantUse.SignalUse;
 import io.tidegate.metrics.TenantUse.Use;
 import io.tidegate.tenant.TenantId;
@@ -84,9 +85,7 @@ final class TenantMeters {
         Gauge.builder(MetricNames.TENANTS_FOLDED, use, TenantUse::folded)
                 .description("Tenants in memory whose use of quotas is not shown")
                 .register(registry);
-        labels = MultiGauge.builder(MetricNames.TENANT_LABEL)
-                .description("The label of a tenant, for people")
-                .register(registry);
+        labels = multiGauge(MetricNames.TENANT_LABEL, "The label of a tenant, for people");
         gauge(
                 MetricNames.TENANT_RATE_LIMIT,
                 "Signals per second",
@@ -101,15 +100,12 @@ final class TenantMeters {
                 MetricNames.TENANT_TOKENS,
                 "Level of the bucket, in signals, at the last decision",
                 chosen -> chosen.config().maxSignalsPerSec() == null ? null : (Number) chosen.tokens());
-        signalLimits = MultiGauge.builder(MetricNames.TENANT_SIGNAL_RATE_LIMIT)
-                .description("Signals per second of one type")
-                .register(registry);
-        signalTokens = MultiGauge.builder(MetricNames.TENANT_SIGNAL_TOKENS)
-                .description("Level of the bucket of one type, in signals, at the last decision")
-                .register(registry);
-        signalLevels = MultiGauge.builder(MetricNames.TENANT_SIGNAL_LEVEL)
-                .description("Percent of its limit that the sustained rate of one type has reached: 0, 80, 90 or 100")
-                .register(registry);
+        signalLimits = multiGauge(MetricNames.TENANT_SIGNAL_RATE_LIMIT, "Signals per second of one type");
+        signalTokens = multiGauge(
+                MetricNames.TENANT_SIGNAL_TOKENS, "Level of the bucket of one type, in signals, at the last decision");
+        signalLevels = multiGauge(
+                MetricNames.TENANT_SIGNAL_LEVEL,
+                "Percent of its limit that the sustained rate of one type has reached: 0, 80, 90 or 100");
         gauge(
                 MetricNames.TENANT_BYTE_RATE_LIMIT,
                 "Bytes per second",
@@ -151,13 +147,14 @@ final class TenantMeters {
         gauge(
                 MetricNames.TENANT_PERIOD_PERCENT,
                 "Percentage used of the most used limit of an hour, a day or a month",
-                chosen -> chosen.config().periods().isEmpty() ? null : (Number) chosen.periodPercent());
-        periodUses = MultiGauge.builder(MetricNames.TENANT_PERIOD_USED)
-                .description("Signals or bytes accepted in the current hour, day or month")
-                .register(registry);
-        periodLimits = MultiGauge.builder(MetricNames.TENANT_PERIOD_LIMIT)
-                .description("Limit of signals or bytes of an hour, a day or a month")
-                .register(registry);
+                chosen -> {
+                    PeriodUse most = QuotaUse.mostUsed(chosen.periods());
+                    return most == null ? null : (Number) most.percent();
+                });
+        periodUses = multiGauge(
+                MetricNames.TENANT_PERIOD_USED, "Signals or bytes accepted in the current hour, day or month");
+        periodLimits =
+                multiGauge(MetricNames.TENANT_PERIOD_LIMIT, "Limit of signals or bytes of an hour, a day or a month");
         gauge(MetricNames.TENANT_STORAGE, "Bytes of sealed WAL segments", Use::sealedBytes);
         gauge(
                 MetricNames.TENANT_STORAGE_LIMIT,
@@ -165,8 +162,12 @@ final class TenantMeters {
                 chosen -> chosen.config().maxStorageBytes());
     }
 
+    private MultiGauge multiGauge(String name, String description) {
+        return MultiGauge.builder(name).description(description).register(registry);
+    }
+
     private void gauge(String name, String description, Function<Use, @Nullable Number> value) {
-        gauges.put(MultiGauge.builder(name).description(description).register(registry), value);
+        gauges.put(multiGauge(name, description), value);
     }
 
     /** Updates the meters to the tenants that are shown now. */
@@ -248,7 +249,13 @@ final class TenantMeters {
         List<MultiGauge.Row<?>> rows = new ArrayList<>();
         chosen.forEach((tenant, use) -> use.periods()
                 .forEach(period -> rows.add(MultiGauge.Row.of(
-                        Tags.of(TENANT, tenant.decimal(), PER, period.per().id(), UNIT, period.unit()),
+                        Tags.of(
+                                TENANT,
+                                tenant.decimal(),
+                                PER,
+                                period.of().per().id(),
+                                UNIT,
+                                period.bytes() ? "bytes" : "signals"),
                         value.apply(period)))));
         return rows;
     }

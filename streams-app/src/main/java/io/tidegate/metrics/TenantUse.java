@@ -2,9 +2,9 @@ package io.tidegate.metrics;
 
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.QuotaUse;
+import io.tidegate.admission.QuotaUse.PeriodUse;
 import io.tidegate.admission.Reason;
 import io.tidegate.admission.TenantUsage;
-import io.tidegate.tenant.PeriodLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TopologyListener.UsageRound;
@@ -31,7 +31,6 @@ final class TenantUse {
      *
      * @param signals by type, for types that have a limit
      * @param periods one for each limit of a period: at most six
-     * @param periodPercent the percentage used of the most used period limit
      * @param nearness the rank: the percentage used of the most used quota, more if the tenant is rejected
      */
     record Use(
@@ -49,7 +48,6 @@ final class TenantUse {
             long creators,
             long sealedBytes,
             List<PeriodUse> periods,
-            long periodPercent,
             long nearness) {
         static Use of(TenantConfig config, TenantUsage usage, long nearness, long nowMs) {
             long observed = 0;
@@ -70,8 +68,7 @@ final class TenantUse {
                     usage.entityCountAt(usage.lastDecisionMs(), EntityKind.USER),
                     usage.entityCountAt(usage.lastDecisionMs(), EntityKind.CREATOR),
                     usage.sealedBytes(),
-                    TenantUse.periods(config, usage, nowMs),
-                    TenantUse.periodPercent(config, usage, nowMs),
+                    QuotaUse.periods(usage, config, nowMs),
                     nearness);
         }
     }
@@ -82,27 +79,6 @@ final class TenantUse {
      * @param levelPercent the level that the sustained rate has reached: 0, 80, 90 or 100
      */
     record SignalUse(long tokens, long levelPercent) {}
-
-    /**
-     * The use of one limit of a period, in the period that contains the time of the report.
-     *
-     * @param unit {@code signals} or {@code bytes}
-     */
-    record PeriodUse(PeriodLimit.Per per, String unit, long used, long limit) {}
-
-    private static List<PeriodUse> periods(TenantConfig config, TenantUsage usage, long nowMs) {
-        List<PeriodUse> uses = new ArrayList<>();
-        for (PeriodLimit limit : config.periods()) {
-            PeriodLimit.Per per = limit.per();
-            if (limit.maxSignals() != null) {
-                uses.add(new PeriodUse(per, "signals", usage.periodSignals(per, nowMs), limit.signalsMax()));
-            }
-            if (limit.maxBytes() != null) {
-                uses.add(new PeriodUse(per, "bytes", usage.periodBytes(per, nowMs), limit.bytesMax()));
-            }
-        }
-        return uses;
-    }
 
     private static Map<String, SignalUse> signals(TenantConfig config, TenantUsage usage, long nowMs) {
         if (config.signals().isEmpty()) {
@@ -162,14 +138,6 @@ final class TenantUse {
                 byPartition.put(partition, new TaskReport(List.copyOf(nearest), tenants, historyBytes));
             }
         };
-    }
-
-    private static long periodPercent(TenantConfig config, TenantUsage usage, long nowMs) {
-        long percent = 0;
-        for (PeriodLimit limit : config.periods()) {
-            percent = Math.max(percent, QuotaUse.periodPercent(usage, limit, nowMs));
-        }
-        return percent;
     }
 
     void removed(int partition) {

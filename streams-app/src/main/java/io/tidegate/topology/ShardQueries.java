@@ -1,10 +1,10 @@
 package io.tidegate.topology;
 
+import io.tidegate.admission.ChargedSegment;
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.streams.InstanceView;
 import io.tidegate.tenant.TenantId;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -67,9 +67,7 @@ public final class ShardQueries {
                 store.range(StateKeys.segment(tenant, after + 1), StateKeys.segment(tenant, Long.MAX_VALUE))) {
             while (range.hasNext() && found.size() < max) {
                 var entry = range.next();
-                found.add(new Segment(
-                        StateKeys.firstSeqOf(entry.key.get()),
-                        ByteBuffer.wrap(entry.value).getLong()));
+                found.add(new Segment(StateKeys.firstSeqOf(entry.key.get()), ChargedSegment.bytesOf(entry.value)));
             }
             return found;
         } catch (InvalidStateStoreException e) {

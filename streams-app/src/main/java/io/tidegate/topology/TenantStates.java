@@ -1,6 +1,7 @@
 package io.tidegate.topology;
 
 import io.tidegate.admission.Bucket;
+import io.tidegate.admission.ChargedSegment;
 import io.tidegate.admission.EntityKind;
 import io.tidegate.admission.EntitySet;
 import io.tidegate.admission.OpenSegment;
@@ -8,7 +9,6 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.contract.SegmentLimits;
 import io.tidegate.contract.StateKeys;
 import io.tidegate.tenant.TenantId;
-import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -310,10 +310,7 @@ final class TenantStates {
     private void seal(CachedTenant one, OpenSegment segment, long lastSeq) {
         segments.put(
                 StateKeys.segment(one.tenant, segment.firstSeq()),
-                ByteBuffer.allocate(2 * Long.BYTES)
-                        .putLong(segment.bytes())
-                        .putLong(lastSeq)
-                        .array());
+                new ChargedSegment(segment.bytes(), lastSeq).write());
         one.usage.storageChanged(1, segment.bytes());
     }
 
@@ -341,13 +338,13 @@ final class TenantStates {
         long bytesBefore = one.usage.sealedBytes();
         List<Long> gone = new ArrayList<>();
         for (Segment segment : segmentsOf(one)) {
-            if (segment.lastSeq < belowSeq) {
-                remove(one, segment.firstSeq, segment.bytes);
+            if (segment.charged.lastSeq() < belowSeq) {
+                remove(one, segment.firstSeq, segment.charged.bytes());
                 gone.add(segment.firstSeq);
             }
         }
         OpenSegment open = one.usage.openSegment();
-        if (open.isOpen() && open.firstSeq() < belowSeq && belowSeq > one.usage.lastSeq()) {
+        if (open.isRemovedBelow(belowSeq, one.usage.lastSeq())) {
             // All its records are removed. The WAL drops the file, so the next signal begins a segment.
             one.usage.openSegment(OpenSegment.NONE);
             changed(one);
@@ -359,7 +356,7 @@ final class TenantStates {
         return new Removal(one.usage, gone, bytesBefore - one.usage.sealedBytes(), one.usage.acceptedCount());
     }
 
-    private record Segment(long firstSeq, long lastSeq, long bytes) {}
+    private record Segment(long firstSeq, ChargedSegment charged) {}
 
     /** Returns a tenant's segments in order; bounded by the size of its WAL. */
     private List<Segment> segmentsOf(CachedTenant one) {
@@ -368,12 +365,8 @@ final class TenantStates {
                 segments.range(StateKeys.segment(one.tenant, 0), StateKeys.segment(one.tenant, Long.MAX_VALUE))) {
             while (range.hasNext()) {
                 var next = range.next();
-                long firstSeq = StateKeys.firstSeqOf(next.key.get());
-                ByteBuffer value = ByteBuffer.wrap(next.value);
-                long bytes = value.getLong();
-                // Written before entries had the last sequence number: it is at most that of the last accepted signal.
-                long lastSeq = value.hasRemaining() ? value.getLong() : one.usage.lastSeq();
-                found.add(new Segment(firstSeq, lastSeq, bytes));
+                found.add(new Segment(
+                        StateKeys.firstSeqOf(next.key.get()), ChargedSegment.read(next.value, one.usage.lastSeq())));
             }
         }
         return found;

@@ -17,12 +17,16 @@ import java.util.NavigableSet;
 import java.util.function.Consumer;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Reads every byte of every segment and reports damage: checksums, owner's stamps, sequence within and between
  * segments, shards, names. Changes nothing; can run beside a writer.
  */
 public final class WalVerifier {
+    private static final Logger LOG = LoggerFactory.getLogger(WalVerifier.class);
+
     /**
      * A damaged place.
      *
@@ -126,6 +130,7 @@ public final class WalVerifier {
                         known.put(shard, checkpoint);
                     }
                 } catch (WalException e) {
+                    LOG.warn("a checkpoint is not readable, verifying without it shard={}", shard, e);
                     unreadable.add(new Damage(null, dir.checkpoint(shard), 0, String.valueOf(e.getMessage())));
                 }
             }
