@@ -177,6 +177,43 @@ final class AcceptedHistory {
 
     /** Takes tokens that {@link #allows} allowed. */
     void take(BucketLimits limits, long atMs, long cost, int amount) {
+        if (baseMs == NEVER && correctedId != NO_RUN) {
+            long before = endBeforeCorrection();
+            insert(limits, atMs, cost, amount);
+            keepCorrected(limits, before);
+        } else {
+            insert(limits, atMs, cost, amount);
+        }
+        findEnd();
+    }
+
+    /**
+     * Keeps the level after the correction from rising. It would rise if a signal before the first one moves the begin of the
+     * bucket: the runs have been judged by the changed limits since, and the refill from then on would be one by these.
+     *
+     * @param before the level before the correction that the correction belongs to
+     */
+    private void keepCorrected(BucketLimits limits, long before) {
+        long raisedBy = endBeforeCorrection() - before;
+        if (raisedBy > 0) {
+            correction -= raisedBy;
+            recompute(limits);
+        }
+    }
+
+    /** Returns the level at the end of the last run before the correction. There is a correction. */
+    private long endBeforeCorrection() {
+        int last = runs.size() - 1;
+        if (!correctedAtEnd) {
+            while (runs.get(last).id != correctedId) {
+                last--;
+            }
+            last--;
+        }
+        return runs.get(last).end();
+    }
+
+    private void insert(BucketLimits limits, long atMs, long cost, int amount) {
         if (atMs < baseMs) {
             long before = baseLevel;
             baseLevel -= cost;
@@ -206,7 +243,6 @@ final class AcceptedHistory {
                 oldestEndsMs = run.lastMs();
             }
         }
-        findEnd();
     }
 
     private void startFrom(BucketLimits limits, int from, long oldMs, long oldEnd, long newMs, long newEnd) {

@@ -445,6 +445,19 @@ class ReadOrderTest {
         assertThat(bucket.accepts(limits, T + 5_000)).isFalse();
     }
 
+    @Test
+    void aLateFirstSignalDoesNotRaiseTheLevelThatCarriedOverToOtherLimits() {
+        Restartable bucket = new Restartable(HistoryBounds.DEFAULT);
+        assertThat(bucket.accepts(new Limits(100, 100), T + 30_000)).isTrue();
+        Limits changed = new Limits(1, 100);
+        assertThat(bucket.accepts(changed, T)).isTrue();
+        // 99 tokens carried over. The refill between the two times by the changed limits is not added to them.
+        for (int i = 0; i < 99; i++) {
+            assertThat(bucket.accepts(changed, T + 30_000)).as("signal %d", i).isTrue();
+        }
+        assertThat(bucket.accepts(changed, T + 30_000)).isFalse();
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {4_102_444_800_000L, Long.MAX_VALUE})
     void aSignalFromTheFarFutureCostsItsTenantNothing(long farMs) {
