@@ -31,11 +31,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kafka's clients for the threads, with four differences: they report to {@link Continuity}, which fails a thread
+ * Kafka's clients for the threads, with five differences: they report to {@link Continuity}, which fails a thread
  * before it loses a record; a commit that times out is fatal for its thread; the open transaction of a failed thread
  * can be {@linkplain #abortTransactionOf aborted}; and transactions whose end the brokers {@linkplain OpenTransactions
  * forgot} are ended: those of a transactional id when it is taken over, and those of vanished instances by a periodic
- * search.
+ * search; and no config lacks a {@linkplain ConfigConsumer time}.
  *
  * <p>Kafka Streams 4.3.1 retries after such a timeout in a way that, with the classic group protocol, can skip the
  * records that were polled and not committed. The outcome of the transaction is unknown then; so the thread ends, and
@@ -94,6 +94,11 @@ final class TransactionalClients extends DefaultKafkaClientSupplier implements A
     public Consumer<byte[], byte[]> getConsumer(Map<String, Object> config) {
         return new GuardedConsumer(
                 config, alignment == null ? Alignment.none() : alignment, readiness, continuity, lost);
+    }
+
+    @Override
+    public Consumer<byte[], byte[]> getGlobalConsumer(Map<String, Object> config) {
+        return new ConfigConsumer(config);
     }
 
     @Override

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.record.internal.RecordBatch;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,7 +28,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Records that another program wrote to {@code signals-accepted}: no instance and no copy of the WAL stops at them. */
+/**
+ * Records that another program wrote to {@code signals-accepted} or without a time to {@code tenant-configs}: no instance
+ * and no copy of the WAL stops at them.
+ */
 @Timeout(value = 15, unit = TimeUnit.MINUTES)
 final class ForeignRecordsTest {
     private static final int SIGNALS = 200;
@@ -104,6 +108,29 @@ final class ForeignRecordsTest {
         assertThat(copy.logText()).contains("skipped a record that Tidegate did not write");
         assertThat(app.quick("wal", "verify", "--data-dir", app.dataDir("b")).exit())
                 .isZero();
+    }
+
+    /** Java's producer writes no such record, but other clients do. */
+    @Test
+    void aConfigWithoutATimeIsInForceInARunningInstanceAndAfterARestart() throws Exception {
+        Map<String, Object> config = Map.of("bootstrap.servers", broker.bootstrapServers(), "acks", "all");
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            var record = new ProducerRecord<>(app.topic("configs"), 0, "7", "{\"tenant_id\":7}") {
+                @Override
+                public Long timestamp() {
+                    return RecordBatch.NO_TIMESTAMP;
+                }
+            };
+            producer.send(record).get(30, TimeUnit.SECONDS);
+        }
+        app.awaitUsable("7");
+        instance.terminate();
+
+        app.start("a");
+
+        long before = app.verify("a").at("/tenants/7/accepted").asLong();
+        app.send(SIGNALS, i -> "{\"tenant_id\":7}");
+        app.awaitWal(7, before + SIGNALS);
     }
 
     @Test
