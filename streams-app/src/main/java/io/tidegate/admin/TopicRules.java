@@ -40,7 +40,9 @@ import org.apache.kafka.common.config.TopicConfig;
 final class TopicRules {
     private static final String ANY_TIME = Long.toString(Long.MAX_VALUE);
     private static final long MESSAGE_BYTES_MIN = 16 * 1024;
-    private static final long STATE_BYTES_MIN = 1024 * 1024;
+
+    /** Changelogs accept records of this size, so producers do too. */
+    static final long STATE_BYTES_MIN = 1024 * 1024;
 
     /** A dead letter is the whole record with added headers, so its topic accepts slightly larger records than the ingress. */
     private static final long DEAD_LETTER_BYTES = 1024 * 1024 + 64 * 1024;

@@ -99,12 +99,8 @@ public final class TopicSetup implements AutoCloseable {
             LOG.warn("{}", LOST_CONFIGS);
         }
         RecordSizes sizes = sizes();
-        return new Outcome(
-                created,
-                found,
-                recreated,
-                sizes,
-                Math.max(sizes.recordBytesMax(), sizes.deadLetterBytesMax()) + RecordSizes.HEADROOM_BYTES);
+        long signalBytesMax = Math.max(sizes.recordBytesMax(), sizes.deadLetterBytesMax()) + RecordSizes.HEADROOM_BYTES;
+        return new Outcome(created, found, recreated, sizes, Math.max(signalBytesMax, TopicRules.STATE_BYTES_MIN));
     }
 
     /**
@@ -173,7 +169,7 @@ public final class TopicSetup implements AutoCloseable {
         }
     }
 
-    /** Returns the record sizes that all topics accept; Kafka's defaults while a topic is missing. */
+    /** Returns the record sizes that all topics accept; Kafka's defaults while one of them is missing. */
     public RecordSizes recordSizes() {
         return missing().isEmpty() ? sizes() : RecordSizes.kafkaDefaults();
     }
