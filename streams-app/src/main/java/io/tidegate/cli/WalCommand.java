@@ -7,6 +7,7 @@ import io.tidegate.tools.WalRepairs;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.SegmentName;
+import io.tidegate.wal.WalExport;
 import io.tidegate.wal.WalRepair.Outcome;
 import io.tidegate.wal.WalVerifier;
 import io.tidegate.wal.WalVerifier.Damage;
@@ -40,14 +41,20 @@ import picocli.CommandLine.Spec;
         description =
                 "Reads the WAL files of an instance, running or stopped. Only verify --repair and prune change them.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {WalCommand.Ls.class, WalCatCommand.class, WalCommand.Verify.class, WalPruneCommand.class})
+        subcommands = {
+            WalCommand.Ls.class,
+            WalCatCommand.class,
+            WalCommand.Verify.class,
+            WalCommand.Export.class,
+            WalPruneCommand.class
+        })
 final class WalCommand implements Runnable {
     @Spec
     private @Nullable CommandSpec spec;
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat, verify or prune");
+        throw new ParameterException(spec.commandLine(), "a command is missing: ls, cat, verify, export or prune");
     }
 
     /** The arguments of a command on the files of one or all tenants. */
@@ -148,6 +155,64 @@ final class WalCommand implements Runnable {
                         Table.printable(one.path().toString()),
                         one.position(),
                         Table.printable(one.what()));
+    }
+
+    @Command(
+            name = "export",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Copies segments to an archive, which wal cat and wal verify read. Run it again to add what is new."
+                            + " Exit 3 on damage.")
+    static final class Export extends OfTenants {
+        @Option(
+                names = "--to",
+                paramLabel = "DIR",
+                description = "The directory of the archive; not that of an instance.")
+        private @Nullable Path to;
+
+        @Override
+        Integer execute() throws IOException {
+            if (to == null) {
+                throw new ParameterException(spec.commandLine(), "name the directory of the archive with --to");
+            }
+            DataDir dir = options.existingDataDir();
+            if (WalPresence.isAbsent(spec, dir, tenant)) {
+                return ExitCodes.FAILED;
+            }
+            PrintWriter out = spec.commandLine().getOut();
+            Progress progress = new Progress(spec.commandLine().getErr(), "exporting");
+            WalExport export = new WalExport(dir, new DataDir(to));
+            Table table = new Table("TENANT>", "SEGMENTS>", "WRITTEN>", "RECORDS>", "FIRST SEQ>", "LAST SEQ>", "SIZE>");
+            for (TenantId id : tenant == null ? dir.tenants() : List.of(tenant)) {
+                WalExport.Report report = export.export(id, progress::bytes);
+                if (output.asObjects()) {
+                    ObjectNode json = Json.object();
+                    Json.putTenant(json, id);
+                    json.put("segments", report.segments());
+                    json.put("written", report.written());
+                    json.put("records", report.records());
+                    json.put("first_seq", report.firstSeq() < 0 ? null : report.firstSeq());
+                    json.put("last_seq", report.lastSeq() < 0 ? null : report.lastSeq());
+                    json.put("bytes", report.bytes());
+                    out.println(output.line(json));
+                } else {
+                    table.row(
+                            id.decimal(),
+                            report.segments(),
+                            report.written(),
+                            report.records(),
+                            report.firstSeq() < 0 ? null : report.firstSeq(),
+                            report.lastSeq() < 0 ? null : report.lastSeq(),
+                            Amounts.size(report.bytes()));
+                }
+            }
+            progress.done();
+            if (output.isTable()) {
+                table.print(out);
+            }
+            out.flush();
+            return ExitCodes.OK;
+        }
     }
 
     @Command(

@@ -264,6 +264,11 @@ public final class DataDir {
                 : free;
     }
 
+    /** Whether an instance was ever started with the directory. An archive of segments has neither of these files. */
+    boolean isOfInstance() {
+        return isBound() || Files.exists(own().resolve("lock"), LinkOption.NOFOLLOW_LINKS);
+    }
+
     /** Whether the directory contains any file of an instance. */
     public boolean isUsed() {
         return Stream.of(own(), walOf(TenantId.DEFAULT), root.resolve("tenants"))

@@ -80,17 +80,47 @@ final class DurableFiles {
 
     /** Replaces a file atomically: after a crash it has either the old or the new content. */
     void replace(Path path, byte[] content) throws IOException {
-        createDurably(path.getParent());
-        Path temporary = path.resolveSibling(path.getFileName() + ".tmp");
-        Files.deleteIfExists(temporary);
-        try (FileChannel file = open(temporary, true)) {
+        replace(path, file -> {
             ByteBuffer bytes = ByteBuffer.wrap(content);
             while (bytes.hasRemaining()) {
                 file.write(bytes);
             }
-            file.force(true);
+        });
+    }
+
+    /** Replaces a file by the first {@code length} bytes of another one, atomically like {@link #replace(Path, byte[])}. */
+    void replace(Path path, FileChannel source, long length) throws IOException {
+        replace(path, file -> {
+            for (long at = 0; at < length; ) {
+                long copied = source.transferTo(at, length - at, file);
+                if (copied <= 0) {
+                    throw new EOFException("the file became shorter while it was read");
+                }
+                at += copied;
+            }
+        });
+    }
+
+    /** Writes the content of a new file. */
+    @FunctionalInterface
+    private interface Content {
+        void writeTo(FileChannel file) throws IOException;
+    }
+
+    private void replace(Path path, Content content) throws IOException {
+        createDurably(path.getParent());
+        Path temporary = path.resolveSibling(path.getFileName() + ".tmp");
+        Files.deleteIfExists(temporary);
+        try {
+            try (FileChannel file = open(temporary, true)) {
+                content.writeTo(file);
+                file.force(true);
+            }
+            Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            Files.deleteIfExists(temporary); // on a full disk, it would keep the space
+            throw e;
         }
-        Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
         fsync(path.getParent());
     }
 

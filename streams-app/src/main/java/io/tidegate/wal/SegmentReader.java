@@ -10,6 +10,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,11 +82,25 @@ final class SegmentReader implements Closeable {
      * @param from a state of this segment at a batch boundary, such as that of a checkpoint
      */
     SegmentScan scan(SegmentState from) throws IOException {
+        return scan(from, Long.MAX_VALUE, bytes -> {});
+    }
+
+    /**
+     * Reads like {@link #scan(SegmentState)}, at most up to the batch that contains the sequence number before {@code endSeq}.
+     *
+     * @param progress receives the size of each batch
+     */
+    SegmentScan scan(SegmentState from, long endSeq, LongConsumer progress) throws IOException {
         skipTo(from.position(), from.nextSeq());
         ContentChecksum checksum = new ContentChecksum();
         SegmentState state = from;
         try {
-            for (StoredBatch batch = next(); batch != null; batch = next()) {
+            while (state.nextSeq() < endSeq) {
+                StoredBatch batch = next();
+                if (batch == null) {
+                    break;
+                }
+                progress.accept(batch.end() - state.position());
                 for (WalRecord record : batch.records()) {
                     state = state.with(record, checksum.chained(record, state.crc()));
                 }

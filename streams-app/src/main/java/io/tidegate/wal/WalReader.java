@@ -68,10 +68,11 @@ public final class WalReader implements Closeable {
                 fromSeq,
                 segments.isEmpty()
                         ? null
-                        : promised(dir, tenant, segments.first().shard()));
+                        : durable(dir, tenant, segments.first().shard()));
     }
 
-    private static Checkpoint.@Nullable Log promised(DataDir dir, TenantId tenant, int shard) {
+    /** Returns the durable state of a tenant's log; null if no checkpoint has it. */
+    static Checkpoint.@Nullable Log durable(DataDir dir, TenantId tenant, int shard) {
         try {
             Checkpoint checkpoint = Checkpoint.read(dir.checkpoint(shard), shard);
             return checkpoint == null ? null : checkpoint.logs().get(tenant);
@@ -130,7 +131,7 @@ public final class WalReader implements Closeable {
         if (next >= durable || last == null) {
             return;
         }
-        Checkpoint.Log now = promised(dir, tenant, last.shard());
+        Checkpoint.Log now = durable(dir, tenant, last.shard());
         if (now != null && now.beginSeq() >= durable) {
             return; // pruned since the log was opened
         }

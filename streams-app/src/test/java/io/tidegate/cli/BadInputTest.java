@@ -280,6 +280,7 @@ final class BadInputTest {
                 "tenants set 42 --rate 5/s --since 1h | --since selects the signals of a preview: add --dry-run",
                 "rejections replay --yes --since 5m --until 10m | is not before --to",
                 "rejections replay --max-replays 0 | --max-replays = 0 is outside 1 to 1000",
+                "wal export 42 | name the directory of the archive with --to",
                 "wal cat 42 -f --until 1h | --until selects existing records",
                 "wal cat 42 --since 5m --until 10m | is not before --until",
                 "plans set pro --ceiling rate --ceiling 500/s | --ceiling: 'rate' is not LIMIT=VALUE"

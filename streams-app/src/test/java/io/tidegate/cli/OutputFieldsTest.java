@@ -142,6 +142,7 @@ class OutputFieldsTest {
                 "wal ls --data-dir DIR",
                 "wal cat 18446744073709551615 --data-dir DIR",
                 "wal verify --data-dir DIR",
+                "wal export --to DIR-archive --data-dir DIR",
                 "config validate",
                 "rejections explain rate_limited"
             })

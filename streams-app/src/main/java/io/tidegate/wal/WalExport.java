@@ -1,0 +1,171 @@
+package io.tidegate.wal;
+
+import io.tidegate.tenant.TenantId;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.NavigableSet;
+import java.util.Set;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Copies the durable records of tenants to an archive: a directory with the layout of a {@link DataDir}, without checkpoints.
+ * Validates each batch as it is read. Can run beside a writer, and again: segments that the archive has are compared by their
+ * records and kept, and the one that has grown is replaced atomically. Removes nothing from the archive, so it also
+ * keeps segments that were pruned since. Not thread-safe.
+ */
+public final class WalExport {
+    private final DataDir from;
+    private final DataDir to;
+
+    /**
+     * The export of one tenant.
+     *
+     * @param segments the segments of the source with durable records
+     * @param written those of them that were written to the archive; the others were in it
+     * @param records the durable records of the source
+     * @param bytes their bytes in the files
+     * @param firstSeq the first sequence number of the source; -1 without records
+     * @param lastSeq its last durable one; -1 without records
+     */
+    public record Report(int segments, int written, long records, long bytes, long firstSeq, long lastSeq) {}
+
+    /**
+     * @param to the archive; need not exist
+     * @throws WalException if it is a data directory that an instance uses
+     */
+    public WalExport(DataDir from, DataDir to) {
+        if (to.root().startsWith(from.root()) || to.isOfInstance()) {
+            throw WalException.rejected(
+                    "%s is the data directory of an instance: export to another one".formatted(to.root()));
+        }
+        this.from = from;
+        this.to = to;
+    }
+
+    /**
+     * Exports one tenant.
+     *
+     * @param progress receives the number of bytes after each step
+     * @throws WalException if stored bytes are damaged or missing, or if the archive has other records
+     */
+    public Report export(TenantId tenant, LongConsumer progress) throws IOException {
+        NavigableSet<SegmentName> names = from.segments(tenant);
+        Report report = new Report(0, 0, 0, 0, -1, -1);
+        if (names.isEmpty()) {
+            return report;
+        }
+        Checkpoint.Log durable = WalReader.durable(from, tenant, names.first().shard());
+        long end = durable == null ? Long.MAX_VALUE : durable.tail().nextSeq();
+        boolean pruned = false;
+        for (SegmentName name : names) {
+            if (name.firstSeq() >= end) {
+                break;
+            }
+            Path source = from.walOf(tenant).resolve(name.fileName());
+            SegmentState state;
+            boolean written;
+            try {
+                state = durablePart(tenant, name, source, end, name.equals(names.last()), progress);
+                written = state.records() > 0 && write(tenant, name, source, state);
+            } catch (NoSuchFileException e) {
+                requirePruned(tenant, name, e);
+                pruned = true;
+                continue;
+            }
+            if (state.records() > 0) {
+                if (!pruned) {
+                    requireNoGap(tenant, name, report);
+                }
+                pruned = false;
+                report = new Report(
+                        report.segments() + 1,
+                        report.written() + (written ? 1 : 0),
+                        report.records() + state.records(),
+                        report.bytes() + state.position(),
+                        report.firstSeq() < 0 ? name.firstSeq() : report.firstSeq(),
+                        state.nextSeq() - 1);
+            }
+        }
+        if (durable != null && durable.promisesFiles() && !pruned && report.lastSeq() + 1 < end) {
+            throw WalException.damage(
+                    tenant,
+                    from.walOf(tenant).resolve(names.last().fileName()),
+                    0,
+                    "the log ends with the sequence number %d, but the checkpoint has those up to %d"
+                            .formatted(report.lastSeq(), end - 1));
+        }
+        return report;
+    }
+
+    private void requirePruned(TenantId tenant, SegmentName name, NoSuchFileException missing) throws IOException {
+        NavigableSet<SegmentName> left = from.segments(tenant);
+        if (!left.isEmpty() && left.first().compareTo(name) <= 0) {
+            throw missing;
+        }
+    }
+
+    private static void requireNoGap(TenantId tenant, SegmentName name, Report before) {
+        if (before.segments() > 0 && name.firstSeq() != before.lastSeq() + 1) {
+            throw WalException.gap(
+                    tenant,
+                    name.shard(),
+                    before.lastSeq() + 1,
+                    name.firstSeq() - 1,
+                    "The segment that should hold them is missing");
+        }
+    }
+
+    /** Reads a segment up to the durable end. */
+    private static SegmentState durablePart(
+            TenantId tenant, SegmentName name, Path path, long end, boolean last, LongConsumer progress)
+            throws IOException {
+        try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
+            SegmentScan scan = reader.scan(SegmentState.empty(name.firstSeq()), end, progress);
+            BadBatchException bad = scan.bad();
+            boolean isUnfinished = bad != null
+                    && bad.reachesEnd()
+                    && (end == Long.MAX_VALUE || scan.state().nextSeq() >= end);
+            if (bad != null && !(last && isUnfinished)) {
+                throw WalException.damage(tenant, path, reader.position(), bad.getMessage());
+            }
+            return scan.state();
+        }
+    }
+
+    /** Writes a segment to the archive, unless the archive has its records. Returns whether it was written. */
+    private boolean write(TenantId tenant, SegmentName name, Path source, SegmentState state) throws IOException {
+        Path target = to.walOf(tenant).resolve(name.fileName());
+        SegmentState archived = archived(tenant, name, target, state.nextSeq());
+        if (archived != null && archived.nextSeq() == state.nextSeq()) {
+            if (archived.crc() == state.crc()) {
+                return false;
+            }
+            throw WalException.rejected(
+                    "%s has other records than %s under the same sequence numbers: export to an empty directory"
+                            .formatted(target, source));
+        }
+        to.files().createDurably(to.walOf(tenant));
+        try (FileChannel in = FileChannel.open(source, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS))) {
+            to.files().replace(target, in, state.position());
+        }
+        return true;
+    }
+
+    /** Returns the state of a segment in the archive up to a sequence number; null if it is absent or not readable. */
+    private static @Nullable SegmentState archived(TenantId tenant, SegmentName name, Path target, long end)
+            throws IOException {
+        if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+            return null;
+        }
+        try (SegmentReader reader = new SegmentReader(tenant, name, target)) {
+            return reader.scan(SegmentState.empty(name.firstSeq()), end, bytes -> {})
+                    .state();
+        }
+    }
+}
