@@ -8,7 +8,6 @@ import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,14 +52,15 @@ public final class CommandSender {
     /**
      * Sends a command and waits for its answer.
      *
+     * @param by the user or token that sends it, at most 200 bytes; the answer repeats it
      * @throws AdminException if no answer comes in time; the command stays in the topic, and is executed when an instance runs
      */
-    public Answer send(TenantId tenant, TenantCommand command, Duration within) {
+    public Answer send(TenantId tenant, TenantCommand command, String by, Duration within) {
         String id = UUID.randomUUID().toString();
         try (TopicReader events =
                 new TopicReader(settings, List.of(settings.topics().events()))) {
             events.skipToEnd();
-            write(tenant, command, id);
+            write(tenant, command, by, id);
             long deadline = System.nanoTime() + within.toNanos();
             List<JsonNode> found = new ArrayList<>();
             events.follow(() -> isAnswered(found) || System.nanoTime() > deadline, event -> {
@@ -81,9 +81,9 @@ public final class CommandSender {
      * Requests the deletion of all data of a tenant whose config was removed. An instance rejects the command until it has read
      * the removal, so the command is repeated.
      */
-    public Answer delete(TenantId tenant, Duration within) {
+    public Answer delete(TenantId tenant, String by, Duration within) {
         long deadline = System.nanoTime() + within.toNanos();
-        Answer answer = send(tenant, new TenantCommand.DeleteTenant(), within);
+        Answer answer = send(tenant, new TenantCommand.DeleteTenant(), by, within);
         for (int attempt = 1; !answer.done() && attempt < DELETE_ATTEMPTS_MAX; attempt++) {
             Duration left = Duration.ofNanos(deadline - System.nanoTime() - DELETE_PAUSE.toNanos());
             if (left.isNegative()) {
@@ -95,7 +95,7 @@ public final class CommandSender {
                 Thread.currentThread().interrupt();
                 throw new AdminException("waiting for the deletion was interrupted", e);
             }
-            answer = send(tenant, new TenantCommand.DeleteTenant(), left);
+            answer = send(tenant, new TenantCommand.DeleteTenant(), by, left);
         }
         return answer;
     }
@@ -113,7 +113,7 @@ public final class CommandSender {
         }
     }
 
-    private void write(TenantId tenant, TenantCommand command, String id) {
+    private void write(TenantId tenant, TenantCommand command, String by, String id) {
         String topic = settings.topics().commands();
         Map<String, Object> config = settings.clientConfig();
         config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, WRITE_WITHIN_MS);
@@ -124,7 +124,8 @@ public final class CommandSender {
             int partition = TenantPartitions.of(
                     tenant, settings.shards(), producer.partitionsFor(topic).size());
             var record = new ProducerRecord<>(topic, partition, tenant.key(), command.json());
-            record.headers().add(TidegateHeaders.COMMAND_ID, id.getBytes(StandardCharsets.US_ASCII));
+            TidegateHeaders.set(record.headers(), TidegateHeaders.COMMAND_ID, id);
+            TidegateHeaders.set(record.headers(), TidegateHeaders.BY, by);
             var unused = producer.send(record).get();
         } catch (ExecutionException e) {
             throw failed(topic, e.getCause());

@@ -233,7 +233,7 @@ public final class TenantOperations implements AutoCloseable {
      */
     public Outcome purge(TenantId tenant, Duration within, Caller caller) {
         Outcome removed = apply(tenant, caller, before -> isElsewhere(before) ? new Keep() : new Remove());
-        return removed instanceof Outcome.Changed changed ? delete(changed, within) : removed;
+        return removed instanceof Outcome.Changed changed ? delete(changed, within, caller) : removed;
     }
 
     private boolean isElsewhere(Before before) {
@@ -243,7 +243,7 @@ public final class TenantOperations implements AutoCloseable {
     }
 
     /** Deletes the data of a tenant whose config may have been removed. A failure must not hide that it was. */
-    private Outcome delete(Outcome.Changed changed, Duration within) {
+    private Outcome delete(Outcome.Changed changed, Duration within, Caller caller) {
         TenantId tenant = changed.tenant();
         String removed = changed.before() == null || changed.config() != null
                 ? ""
@@ -253,7 +253,7 @@ public final class TenantOperations implements AutoCloseable {
                 : ". Repeat the purge, or get the config back with: tidegate tenants undo " + tenant.decimal();
         CommandSender.Answer answer;
         try {
-            answer = commands.delete(tenant, within);
+            answer = commands.delete(tenant, caller.name(), within);
         } catch (AdminException e) {
             throw removed.isEmpty() ? e : new AdminException(removed + e.getMessage() + remedy, e);
         }

@@ -109,7 +109,11 @@ final class CommandsApi implements AutoCloseable {
         } else {
             JsonNode done = done(longWork.run(
                     call.principal(),
-                    () -> commands.send(tenant, new TenantCommand.PruneWal(belowSeq), ANSWER_WITHIN)));
+                    () -> commands.send(
+                            tenant,
+                            new TenantCommand.PruneWal(belowSeq),
+                            call.principal().name(),
+                            ANSWER_WITHIN)));
             json.put("below_seq", done.path("below_seq").asLong());
             json.put("segments", done.path("segments").asLong());
             json.put("bytes", done.path("bytes").asLong());
@@ -127,7 +131,9 @@ final class CommandsApi implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e).member("field", "id");
         }
-        JsonNode done = done(longWork.run(call.principal(), () -> commands.send(tenant, command, ANSWER_WITHIN)));
+        JsonNode done = done(longWork.run(
+                call.principal(),
+                () -> commands.send(tenant, command, call.principal().name(), ANSWER_WITHIN)));
         ObjectNode json = Json.object();
         TenantJson.putId(json, tenant);
         json.put("found", done.path("found").asBoolean());

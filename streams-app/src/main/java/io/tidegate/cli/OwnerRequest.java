@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import io.tidegate.admin.CommandSender;
 import io.tidegate.admin.CommandSender.Answer;
+import io.tidegate.admin.TenantOperations;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.TenantCommand;
 import java.time.Duration;
@@ -31,7 +32,8 @@ abstract class OwnerRequest extends OnTenant {
     }
 
     Answer ask(Settings settings, TenantCommand command) {
-        return new CommandSender(settings).send(tenant, command, timeout());
+        return new CommandSender(settings)
+                .send(tenant, command, TenantOperations.Caller.ofCommandLine().name(), timeout());
     }
 
     int rejected(String message) {

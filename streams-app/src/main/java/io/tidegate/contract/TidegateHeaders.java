@@ -65,6 +65,9 @@ public final class TidegateHeaders {
     /** On a command and on the events that answer it: the id by which the sender identifies it. */
     public static final String COMMAND_ID = "tidegate.command_id";
 
+    /** On a command: who sent it, as in the history of configs. */
+    public static final String BY = "tidegate.by";
+
     /** The prefix of all names except {@link #TENANT_CLAIM}. */
     private static final String PREFIX = "tidegate.";
 

@@ -11,6 +11,7 @@ import io.tidegate.contract.TenantPartitions;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.topology.TenantConfigs.InForce;
+import io.tidegate.topology.TenantEvents.Sender;
 import io.tidegate.topology.TenantStates.CachedTenant;
 import io.tidegate.topology.TenantStates.Removal;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -24,8 +25,6 @@ import org.jspecify.annotations.Nullable;
  * gets an answer too, and processing continues. Owned by the task.
  */
 final class CommandRunner {
-    private static final int COMMAND_ID_BYTES_MAX = 200;
-
     private final ProcessorContext<TenantKey, byte[]> context;
     private final TenantStates states;
     private final WalStore wal;
@@ -57,10 +56,7 @@ final class CommandRunner {
     @Nullable
     TenantId run(Record<byte[], byte[]> record, int partition) {
         long atMs = record.timestamp();
-        byte[] idBytes = TidegateHeaders.bytes(record.headers(), TidegateHeaders.COMMAND_ID);
-        String id = idBytes == null || idBytes.length > COMMAND_ID_BYTES_MAX
-                ? null
-                : TidegateHeaders.text(record.headers(), TidegateHeaders.COMMAND_ID);
+        Sender sender = Sender.of(record.headers());
         TenantId tenant = record.key() == null ? null : TenantId.tryParse(record.key());
         try {
             if (tenant == null) {
@@ -81,12 +77,12 @@ final class CommandRunner {
                 boolean found = states.forget(states.of(tenant), forget.kind(), forget.id());
                 answer.put("found", found);
             } else if (command instanceof DeleteTenant) {
-                delete(tenant, answer, id, atMs);
+                delete(tenant, answer, sender, atMs);
             }
-            event(TenantEvents.record(tenant, answer, id, atMs));
+            event(TenantEvents.record(tenant, answer, sender, atMs));
             return tenant;
         } catch (IllegalArgumentException e) {
-            event(TenantEvents.failed(tenant, String.valueOf(e.getMessage()), id, atMs));
+            event(TenantEvents.failed(tenant, String.valueOf(e.getMessage()), sender, atMs));
             return null;
         }
     }
@@ -106,7 +102,7 @@ final class CommandRunner {
                 .put("bytes", removal.bytes() + (openWent ? open.bytes() : 0));
     }
 
-    private void delete(TenantId tenant, ObjectNode answer, @Nullable String id, long atMs) {
+    private void delete(TenantId tenant, ObjectNode answer, Sender sender, long atMs) {
         InForce config = configs.inForce(tenant);
         boolean isElsewhere = config != null && Residency.isElsewhere(config.config(), settings.region());
         if (configs.isSet(tenant) && !isElsewhere) {
@@ -116,7 +112,7 @@ final class CommandRunner {
         Removal removal = states.delete(states.of(tenant));
         forget(tenant, removal, atMs);
         pruneFiles(tenant, removal.nextSeq(), TidegateHeaders.DELETE_TENANT, atMs);
-        event(TenantEvents.deleted(tenant, removal, id, atMs));
+        event(TenantEvents.deleted(tenant, removal, sender, atMs));
         answer.put("next_seq", removal.nextSeq());
         listener.deleted(tenant);
     }

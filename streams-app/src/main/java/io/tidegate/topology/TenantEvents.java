@@ -11,6 +11,7 @@ import io.tidegate.topology.TenantStates.Removal;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.streams.processor.api.Record;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,28 @@ final class TenantEvents {
     static final String COMMAND_FAILED = "command_failed";
 
     private static final JsonMapper JSON = new JsonMapper();
+
+    /**
+     * The sender of a command, from the command's headers.
+     *
+     * @param commandId the id that the sender gave the command
+     * @param name the user or token
+     */
+    record Sender(@Nullable String commandId, @Nullable String name) {
+        static final Sender NONE = new Sender(null, null);
+
+        private static final int BYTES_MAX = 200;
+
+        static Sender of(Headers headers) {
+            return new Sender(text(headers, TidegateHeaders.COMMAND_ID), text(headers, TidegateHeaders.BY));
+        }
+
+        /** Anyone who may write commands can send a text of any size, which would be repeated on events. */
+        private static @Nullable String text(Headers headers, String name) {
+            byte[] bytes = TidegateHeaders.bytes(headers, name);
+            return bytes == null || bytes.length > BYTES_MAX ? null : TidegateHeaders.text(headers, name);
+        }
+    }
 
     private TenantEvents() {}
 
@@ -42,10 +65,10 @@ final class TenantEvents {
         if (configOffset >= 0) {
             json.put("config_offset", configOffset);
         }
-        return record(tenant, json, null, atMs);
+        return record(tenant, json, Sender.NONE, atMs);
     }
 
-    static Record<TenantKey, byte[]> deleted(TenantId tenant, Removal removal, @Nullable String id, long atMs) {
+    static Record<TenantKey, byte[]> deleted(TenantId tenant, Removal removal, Sender sender, long atMs) {
         ObjectNode json = event("tenant_deleted", tenant, atMs)
                 .put("next_seq", removal.nextSeq())
                 .put("segments", removal.segments().size())
@@ -56,7 +79,7 @@ final class TenantEvents {
         }
         json.put("accepted", removal.usage().acceptedCount())
                 .put("accepted_bytes", removal.usage().acceptedBytes());
-        return record(tenant, json, id, atMs);
+        return record(tenant, json, sender, atMs);
     }
 
     /** Returns the common part of the answer to a completed command; the caller adds its results. */
@@ -65,15 +88,18 @@ final class TenantEvents {
     }
 
     /** @param tenant null if the command's key is not a tenant's */
-    static Record<TenantKey, byte[]> failed(@Nullable TenantId tenant, String why, @Nullable String id, long atMs) {
+    static Record<TenantKey, byte[]> failed(@Nullable TenantId tenant, String why, Sender sender, long atMs) {
         ObjectNode json = event(COMMAND_FAILED, tenant, atMs).put("message", why);
-        return record(tenant == null ? TenantId.DEFAULT : tenant, json, id, atMs);
+        return record(tenant == null ? TenantId.DEFAULT : tenant, json, sender, atMs);
     }
 
-    static Record<TenantKey, byte[]> record(TenantId tenant, ObjectNode json, @Nullable String id, long atMs) {
+    static Record<TenantKey, byte[]> record(TenantId tenant, ObjectNode json, Sender sender, long atMs) {
         RecordHeaders headers = new RecordHeaders();
-        if (id != null) {
-            TidegateHeaders.set(headers, TidegateHeaders.COMMAND_ID, id);
+        if (sender.commandId() != null) {
+            TidegateHeaders.set(headers, TidegateHeaders.COMMAND_ID, sender.commandId());
+        }
+        if (sender.name() != null) {
+            json.put("by", sender.name());
         }
         byte[] value = json.toString().getBytes(StandardCharsets.UTF_8);
         return new Record<>(new TenantKey(tenant, tenant.key()), value, atMs, headers);

@@ -74,7 +74,7 @@ class InternalTopicsTest {
         "{\"tenant_id\":43,\"blocked_until\":\"+999999999-12-31T23:59:59Z\"}"
     };
     private static final String[] HEADERS = {
-        "tidegate.command", "tidegate.key", "tidegate.segment", "tidegate.command_id"
+        "tidegate.command", "tidegate.key", "tidegate.segment", "tidegate.command_id", "tidegate.by"
     };
 
     @TempDir(factory = MemoryDir.class)

@@ -156,6 +156,7 @@ class RejectionHeadersTest {
             "source",
             "key",
             "command_id",
+            "by",
             "history",
             "of_the_future"
         }) {

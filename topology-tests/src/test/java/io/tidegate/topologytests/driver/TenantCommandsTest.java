@@ -60,6 +60,7 @@ class TenantCommandsTest {
                 record(json)
                         .key(tenant)
                         .header(TidegateHeaders.COMMAND_ID, "c1")
+                        .header(TidegateHeaders.BY, "cli:kim")
                         .now());
         List<JsonNode> events = new ArrayList<>();
         for (TestRecord<byte[], byte[]> event : tidegate.read(QUOTA_EVENTS)) {
@@ -67,6 +68,9 @@ class TenantCommandsTest {
             if (!value.at("/event").asText().startsWith("quota_")) {
                 assertThat(TidegateHeaders.text(event.headers(), TidegateHeaders.COMMAND_ID))
                         .isEqualTo("c1");
+                assertThat(value.at("/by").asText()).isEqualTo("cli:kim");
+            } else {
+                assertThat(value.has("by")).isFalse();
             }
             events.add(value);
         }
