@@ -99,6 +99,8 @@ class CommitHookTest {
             var purged = app.quick("tenants", "purge", "1", "--yes", "-o", "json");
             assertThat(purged.exit()).as(purged.err()).isZero();
             assertThat(JSON.readTree(purged.out()).at("/next_seq").asLong()).isEqualTo(inWal);
+            assertThat(JSON.readTree(purged.out()).at("/by").asText())
+                    .isEqualTo("cli:" + System.getProperty("user.name"));
             app.verify("a");
         }
     }

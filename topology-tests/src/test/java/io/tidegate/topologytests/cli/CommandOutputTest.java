@@ -147,6 +147,16 @@ final class CommandOutputTest {
             outputs.put("wal ls", objects(app, "wal", "ls", dataDir[0], dataDir[1]));
             outputs.put("wal cat", objects(app, "wal", "cat", LARGEST, dataDir[0], dataDir[1]));
             outputs.put("wal verify", objects(app, "wal", "verify", dataDir[0], dataDir[1]));
+            outputs.put(
+                    "wal export",
+                    objects(
+                            app,
+                            "wal",
+                            "export",
+                            "--to",
+                            temp.resolve("archive").toString(),
+                            dataDir[0],
+                            dataDir[1]));
             outputs.put("wal prune", objects(app, "wal", "prune", LARGEST, "--below", "1", "--dry-run"));
             outputs.put("init", objects(app, "init"));
 
