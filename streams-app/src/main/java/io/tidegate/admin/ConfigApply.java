@@ -3,13 +3,14 @@ package io.tidegate.admin;
 import io.tidegate.admin.ConfigEdit.Rejection;
 import io.tidegate.admin.TenantDirectory.ConfigRecord;
 import io.tidegate.admin.TenantDirectory.Snapshot;
+import io.tidegate.admin.WriteOrder.Step;
 import io.tidegate.tenant.ConfigKey;
 import io.tidegate.tenant.Plan;
 import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,14 +42,6 @@ public final class ConfigApply {
             boolean exists,
             @Nullable TenantConfig to,
             boolean keepsBlock) {
-        private int rank() {
-            if (key instanceof ConfigKey.OfPlan) {
-                return to == null ? 3 : 0;
-            }
-            List<String> names = to == null ? List.of() : to.externalIds();
-            return from != null && !names.containsAll(from.externalIds()) ? 1 : 2;
-        }
-
         /** Applies the change to the stored config, which may have been blocked since {@link #from}. */
         ConfigEdit.Result edit(ConfigEdit.Before before) {
             if (to == null) {
@@ -159,14 +152,17 @@ public final class ConfigApply {
         }
     }
 
-    /**
-     * Returns the changes in an order in which each transaction follows the rules: new plans, tenants that give up names which others
-     * take, the other tenants, plans that are not in use any more.
-     */
+    /** Returns the changes in an order in which each transaction follows the rules. */
     static List<Change> ordered(List<Change> changes) {
-        List<Change> ordered = new ArrayList<>(changes);
-        ordered.sort(Comparator.comparingInt(Change::rank));
-        return ordered;
+        Map<ConfigKey, Change> byKey = new HashMap<>();
+        List<Step> steps = new ArrayList<>();
+        for (Change change : changes) {
+            byKey.put(change.key(), change);
+            steps.add(new Step(change.key(), change.from(), change.to()));
+        }
+        return WriteOrder.of(steps).stream()
+                .map(key -> Objects.requireNonNull(byKey.get(key)))
+                .toList();
     }
 
     /** Returns the stored state as a declaration. Omits unreadable records. */

@@ -9,7 +9,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -330,24 +329,21 @@ public final class ConfigWriter implements AutoCloseable {
         if (changed.isEmpty()) {
             return results;
         }
-        List<Map.Entry<ConfigKey, Written>> changes = new ArrayList<>(changed.entrySet());
-        // Instances apply records one by one: at no time may a tenant be on a plan that does not exist yet, or no
-        // longer
-        // exists.
-        changes.sort(Comparator.comparing(change ->
-                change.getKey() instanceof ConfigKey.OfPlan && change.getValue().config() == null));
-        List<ProducerRecord<byte[], byte[]>> records = changes.stream()
-                .map(change -> record(
-                        change.getKey(),
-                        change.getValue().before().current(),
-                        change.getValue().config(),
-                        by))
+        List<WriteOrder.Step> steps = new ArrayList<>();
+        changed.forEach((key, change) ->
+                steps.add(new WriteOrder.Step(key, change.before().current().config(), change.config())));
+        List<Written> ordered = WriteOrder.of(steps).stream()
+                .map(key -> Objects.requireNonNull(changed.get(key)))
                 .toList();
-        long[] written = write(writing, records);
+        long[] written = write(
+                writing,
+                ordered.stream()
+                        .map(change ->
+                                record(change.before().key(), change.before().current(), change.config(), by))
+                        .toList());
         int i = 0;
-        for (Map.Entry<ConfigKey, Written> change : changes) {
-            Written one = change.getValue();
-            results.put(change.getKey(), new Written(one.config(), written[i++], one.before()));
+        for (Written one : ordered) {
+            results.put(one.before().key(), new Written(one.config(), written[i++], one.before()));
         }
         inDoubt = results;
         inDoubtOffset = written[0];
