@@ -87,13 +87,19 @@ public final class TenantUsage {
      * new bucket and new counters. The entities must be {@linkplain EntitySet#load loaded} before the next decision.
      */
     public TenantUsage forTrial() {
-        TenantUsage usage = fresh(hashKey0, hashKey1);
+        TenantUsage usage = forTrialWithoutEntities();
         usage.entitiesByKind = entitiesByKind.clone();
+        usage.lastDecisionMs = lastDecisionMs;
+        usage.entities.copyAges(entities);
+        return usage;
+    }
+
+    /** Returns a copy like {@link #forTrial}, without entities. */
+    public TenantUsage forTrialWithoutEntities() {
+        TenantUsage usage = fresh(hashKey0, hashKey1);
         usage.sealedSegments = sealedSegments;
         usage.sealedBytes = sealedBytes;
         usage.periods = periods;
-        usage.lastDecisionMs = lastDecisionMs;
-        usage.entities.copyAges(entities);
         return usage;
     }
 

@@ -10,6 +10,7 @@ import io.tidegate.config.Settings;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tools.DryRun;
+import io.tidegate.tools.DurationText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -94,6 +95,13 @@ final class TenantSetCommand extends ConfigChange {
             if (!proposed.periods().isEmpty()) {
                 hint(
                         "limits of periods were judged from the start of the range on, without what the periods had used before");
+            }
+            if (proposed.entityIdleTtl() != null) {
+                hint(
+                        "entities were counted from the signals of the range and of the %s (entity_idle_ttl) before it, as far as"
+                                        .formatted(DurationText.of(
+                                                proposed.entityIdleTtl().toMillis()))
+                                + " Kafka still has them");
             }
             warn(ChangeWarnings.ofProposed(own, snapshot, options.load()));
             hint("nothing was set");

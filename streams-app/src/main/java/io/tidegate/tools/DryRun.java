@@ -2,21 +2,16 @@ package io.tidegate.tools;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.Admission;
-import io.tidegate.admission.Decision;
-import io.tidegate.admission.Decision.Rejected;
 import io.tidegate.admission.Reason;
-import io.tidegate.admission.TenantUsage;
 import io.tidegate.config.Settings;
 import io.tidegate.contract.RoutedSignal;
 import io.tidegate.schemas.RegistrySchemas;
 import io.tidegate.signal.ParseResult.Parsed;
 import io.tidegate.signal.SignalReader;
 import io.tidegate.tenant.TenantConfig;
-import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.EnumMap;
 import java.util.Map;
 
 /**
@@ -24,7 +19,8 @@ import java.util.Map;
  *
  * <p>{@link Admission} decides on the {@linkplain TenantSignals signals} in their order and at their own times, with new
  * buckets. Entities and stored bytes are those of the last commit. So entities that arrived since count as known, and a lower
- * entity limit rejects exactly the signals that it would reject if they were sent again.
+ * entity limit rejects exactly the signals that it would reject if they were sent again. If entities expire, they are those of
+ * earlier signals instead ({@link Trial}).
  */
 public final class DryRun {
     /**
@@ -74,30 +70,20 @@ public final class DryRun {
      */
     public Report judge(TenantConfig proposed, Duration since, long nowMs) {
         TenantId tenant = proposed.tenantId();
-        TenantConfig enforced = proposed.toBuilder().mode(Mode.ENFORCE).build();
-        TenantUsage usage =
-                UsageSnapshot.read(settings, tenant::equals, Long.MAX_VALUE).of(tenant);
-        usage.clearPeriods();
-        Admission admission = new Admission(settings.region(), entitiesMax, settings.historyBounds());
+        long entitiesNeeded = Trial.isIdleLimited(proposed) ? 0 : Long.MAX_VALUE;
+        Trial trial = new Trial(
+                proposed,
+                UsageSnapshot.read(settings, tenant::equals, entitiesNeeded).of(tenant),
+                new Admission(settings.region(), entitiesMax, settings.historyBounds()),
+                nowMs - since.toMillis());
         SignalReader reader = new SignalReader(settings.signalMapping(), RegistrySchemas.in(settings));
-        long fromMs = nowMs - since.toMillis();
-        Map<Reason, Long> rejected = new EnumMap<>(Reason.class);
-        long signals = 0;
-        long firstMs = -1;
-        try (TenantSignals own = new TenantSignals(settings, tenant, fromMs)) {
+        try (TenantSignals own = new TenantSignals(settings, tenant, trial.firstNeededMs())) {
             for (RoutedSignal routed = own.next(); routed != null; routed = own.next()) {
-                if (routed.timestampMs() < fromMs || !(routed.parsed(reader) instanceof Parsed parsed)) {
-                    continue;
-                }
-                signals++;
-                firstMs = firstMs < 0 ? routed.timestampMs() : Math.min(firstMs, routed.timestampMs());
-                Decision decision = admission.admit(
-                        enforced, usage, parsed.signal(), routed.value().length, Math.max(0, routed.timestampMs()));
-                if (decision instanceof Rejected one) {
-                    rejected.merge(one.quota().reason(), 1L, Long::sum);
+                if (routed.parsed(reader) instanceof Parsed parsed) {
+                    trial.judge(parsed.signal(), routed.value().length, Math.max(0, routed.timestampMs()));
                 }
             }
         }
-        return new Report(signals, rejected, firstMs);
+        return trial.report();
     }
 }
