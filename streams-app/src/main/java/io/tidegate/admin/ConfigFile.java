@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import com.fasterxml.jackson.core.util.JsonParserDelegate;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -100,6 +101,9 @@ public final class ConfigFile {
     private static String described(JsonProcessingException e) {
         if (e.getCause() instanceof YAMLException yaml && yaml.getCause() instanceof CharConversionException) {
             return "it is not UTF-8";
+        }
+        if (e instanceof StreamConstraintsException) {
+            return "it is nested too deeply, or has a text or number that is too long";
         }
         String text = String.valueOf(e.getOriginalMessage());
         String message =

@@ -12,6 +12,11 @@ final class YamlQuoting extends StringQuotingChecker.Default {
     private static final Pattern PLAIN = Pattern.compile("\\p{L}[\\p{L}\\p{N} _./-]*");
 
     @Override
+    public boolean needToQuoteName(String name) {
+        return super.needToQuoteName(name) || !PLAIN.matcher(name).matches();
+    }
+
+    @Override
     public boolean needToQuoteValue(String value) {
         return super.needToQuoteValue(value) || !PLAIN.matcher(value).matches();
     }

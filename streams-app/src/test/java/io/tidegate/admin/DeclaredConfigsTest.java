@@ -10,6 +10,7 @@ import io.tidegate.admin.TenantDirectory.Snapshot;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.tenant.ConfigWarnings.Warning;
 import io.tidegate.tenant.Plan;
+import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import io.tidegate.tenant.TenantId;
@@ -109,6 +110,16 @@ class DeclaredConfigsTest {
             assertThat(DeclaredConfigs.parse(declared.yaml())).as(label).isEqualTo(declared);
             assertThat(DeclaredConfigs.parse(declared.json())).as(label).isEqualTo(declared);
         }
+        for (String type : List.of("<<", "=", "12:30", "2030-01-01", "~", "0x1F", "a: b")) {
+            TenantConfig typed = TenantConfig.unlimited(TenantId.of(1), "").toBuilder()
+                    .signals(Map.of(type, new SignalLimit(5L, null)))
+                    .build();
+            DeclaredConfigs declared = new DeclaredConfigs(Map.of(), Map.of(TenantId.of(1), typed));
+            assertThat(DeclaredConfigs.parse(declared.yaml())).as(type).isEqualTo(declared);
+            assertThat(new String(declared.yaml(), StandardCharsets.UTF_8))
+                    .as("parsers of YAML 1.1 read it as a text")
+                    .contains("\"" + type + "\":");
+        }
         DeclaredConfigs declared = parse(YAML);
         assertThat(DeclaredConfigs.parse(declared.yaml())).isEqualTo(declared);
         assertThat(new String(declared.yaml(), StandardCharsets.UTF_8)).doesNotContain("null", "max_items");
@@ -156,6 +167,9 @@ class DeclaredConfigsTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> parse("tenants: []\n---\ntenants: []\n"))
                 .withMessage("it has a second document (---): put all in one");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse("tenants: " + "[".repeat(5_000)))
+                .withMessage("it is nested too deeply, or has a text or number that is too long");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> parse("{\"tenants\":[]} {}"))
                 .withMessage("something follows the JSON object");
