@@ -118,7 +118,11 @@ final class DurableFiles {
             }
             Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            Files.deleteIfExists(temporary); // on a full disk, it would keep the space
+            try {
+                Files.deleteIfExists(temporary); // on a full disk, it would keep the space
+            } catch (IOException again) {
+                e.addSuppressed(again);
+            }
             throw e;
         }
         fsync(path.getParent());

@@ -1,6 +1,7 @@
 package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
+import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -11,7 +12,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.NavigableSet;
 import java.util.Set;
 import java.util.function.LongConsumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Copies the durable records of tenants to an archive: a directory with the layout of a {@link DataDir}, without checkpoints.
@@ -128,10 +128,9 @@ public final class WalExport {
         try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
             SegmentScan scan = reader.scan(SegmentState.empty(name.firstSeq()), end, progress);
             BadBatchException bad = scan.bad();
-            boolean isUnfinished = bad != null
-                    && bad.reachesEnd()
-                    && (end == Long.MAX_VALUE || scan.state().nextSeq() >= end);
-            if (bad != null && !(last && isUnfinished)) {
+            // Without a checkpoint, the last batch may be one that is being written.
+            boolean isUnfinished = last && end == Long.MAX_VALUE && bad != null && bad.reachesEnd();
+            if (bad != null && !isUnfinished) {
                 throw WalException.damage(tenant, path, reader.position(), bad.getMessage());
             }
             return scan.state();
@@ -141,31 +140,53 @@ public final class WalExport {
     /** Writes a segment to the archive, unless the archive has its records. Returns whether it was written. */
     private boolean write(TenantId tenant, SegmentName name, Path source, SegmentState state) throws IOException {
         Path target = to.walOf(tenant).resolve(name.fileName());
-        SegmentState archived = archived(tenant, name, target, state.nextSeq());
-        if (archived != null && archived.nextSeq() == state.nextSeq()) {
-            if (archived.crc() == state.crc()) {
+        if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+            SegmentState archived = content(tenant, name, target, state.nextSeq());
+            if (content(tenant, name, source, archived.nextSeq()).crc() != archived.crc()) {
+                throw WalException.rejected(
+                        "%s has other records than %s under the same sequence numbers: export to an empty directory"
+                                .formatted(target, source));
+            }
+            if (archived.nextSeq() == state.nextSeq()) {
                 return false;
             }
-            throw WalException.rejected(
-                    "%s has other records than %s under the same sequence numbers: export to an empty directory"
-                            .formatted(target, source));
         }
-        to.files().createDurably(to.walOf(tenant));
         try (FileChannel in = FileChannel.open(source, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS))) {
-            to.files().replace(target, in, state.position());
+            copy(in, state.position(), target);
         }
         return true;
     }
 
-    /** Returns the state of a segment in the archive up to a sequence number; null if it is absent or not readable. */
-    private static @Nullable SegmentState archived(TenantId tenant, SegmentName name, Path target, long end)
-            throws IOException {
-        if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
-            return null;
+    private void copy(FileChannel in, long length, Path target) {
+        try {
+            to.files().replace(target, in, length);
+        } catch (IOException e) {
+            throw WalException.io("writing", target, e);
         }
-        try (SegmentReader reader = new SegmentReader(tenant, name, target)) {
-            return reader.scan(SegmentState.empty(name.firstSeq()), end, bytes -> {})
-                    .state();
+    }
+
+    /**
+     * Returns the content of a segment up to a sequence number, which may be inside a batch: copies can have the same records in
+     * other batches. Ends before the first byte that is not valid, and without a position.
+     */
+    private static SegmentState content(TenantId tenant, SegmentName name, Path path, long end) throws IOException {
+        SegmentState state = SegmentState.empty(name.firstSeq());
+        try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
+            ContentChecksum checksum = new ContentChecksum();
+            while (state.nextSeq() < end) {
+                StoredBatch batch = reader.next();
+                if (batch == null) {
+                    break;
+                }
+                for (WalRecord record : batch.records()) {
+                    if (record.seq() < end) {
+                        state = state.with(record, checksum.chained(record, state.crc()));
+                    }
+                }
+            }
+        } catch (BadBatchException e) {
+            // The records before it are valid.
         }
+        return state;
     }
 }

@@ -205,6 +205,35 @@ final class WalExportTest {
     }
 
     @Test
+    void anArchiveOfOtherRecordsIsNotExtendedEither() throws IOException {
+        write(source(), 25, 25, "v");
+        export();
+        DataDir other = new DataDir(root.resolve("other"));
+        write(other, 28, 28, "w");
+        Files.delete(files(other).get(0));
+        Files.delete(files(other).get(0));
+
+        assertThatThrownBy(() -> new WalExport(other, archive()).export(TENANT, bytes -> {}))
+                .isInstanceOf(WalException.class)
+                .hasMessageContaining("export to an empty directory");
+
+        assertThat(values(archive())).hasSize(25).endsWith("24 v24");
+    }
+
+    @Test
+    void anOlderCopyRemovesNoRecordFromTheArchive() throws IOException {
+        write(source(), 28, 28, "v");
+        export();
+        DataDir older = new DataDir(root.resolve("older"));
+        write(older, 25, 25, "v");
+
+        assertThat(new WalExport(older, archive()).export(TENANT, bytes -> {}).written())
+                .isZero();
+
+        assertThat(values(archive())).hasSize(28);
+    }
+
+    @Test
     void aDataDirectoryOfAnInstanceIsNoArchive() throws IOException {
         write(source(), 25, 25, "v");
         DataDir used = new DataDir(root.resolve("used"));
