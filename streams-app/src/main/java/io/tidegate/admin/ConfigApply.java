@@ -10,7 +10,6 @@ import io.tidegate.tenant.StoredConfig;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantId;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -154,15 +153,7 @@ public final class ConfigApply {
 
     /** Returns the changes in an order in which each transaction follows the rules. */
     static List<Change> ordered(List<Change> changes) {
-        Map<ConfigKey, Change> byKey = new HashMap<>();
-        List<Step> steps = new ArrayList<>();
-        for (Change change : changes) {
-            byKey.put(change.key(), change);
-            steps.add(new Step(change.key(), change.from(), change.to()));
-        }
-        return WriteOrder.of(steps).stream()
-                .map(key -> Objects.requireNonNull(byKey.get(key)))
-                .toList();
+        return WriteOrder.of(changes, change -> new Step(change.key(), change.from(), change.to()));
     }
 
     /** Returns the stored state as a declaration. Omits unreadable records. */

@@ -329,12 +329,10 @@ public final class ConfigWriter implements AutoCloseable {
         if (changed.isEmpty()) {
             return results;
         }
-        List<WriteOrder.Step> steps = new ArrayList<>();
-        changed.forEach((key, change) ->
-                steps.add(new WriteOrder.Step(key, change.before().current().config(), change.config())));
-        List<Written> ordered = WriteOrder.of(steps).stream()
-                .map(key -> Objects.requireNonNull(changed.get(key)))
-                .toList();
+        List<Written> ordered = WriteOrder.of(
+                changed.values(),
+                change -> new WriteOrder.Step(
+                        change.before().key(), change.before().current().config(), change.config()));
         long[] written = write(
                 writing,
                 ordered.stream()

@@ -11,9 +11,11 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,20 +65,24 @@ final class WriteOrder {
 
     private WriteOrder() {}
 
-    /** Returns the keys of the steps in the order in which to write them. */
-    static List<ConfigKey> of(Collection<Step> steps) {
+    /** Returns the changes in the order in which to write them. */
+    static <T> List<T> of(Collection<T> changes, Function<T, Step> stepOf) {
         WriteOrder order = new WriteOrder();
-        List<ConfigKey> plans = new ArrayList<>();
-        List<ConfigKey> removedPlans = new ArrayList<>();
-        for (Step step : steps) {
+        Map<ConfigKey, T> tenants = new HashMap<>();
+        List<T> all = new ArrayList<>();
+        List<T> removedPlans = new ArrayList<>();
+        for (T change : changes) {
+            Step step = stepOf.apply(change);
             if (step.key() instanceof ConfigKey.OfPlan) {
-                (step.to() == null ? removedPlans : plans).add(step.key());
+                (step.to() == null ? removedPlans : all).add(change);
             } else {
+                tenants.put(step.key(), change);
                 order.add(step);
             }
         }
-        List<ConfigKey> all = new ArrayList<>(plans);
-        all.addAll(order.tenants());
+        for (ConfigKey key : order.tenants()) {
+            all.add(Objects.requireNonNull(tenants.get(key)));
+        }
         all.addAll(removedPlans);
         return all;
     }
@@ -139,10 +145,6 @@ final class WriteOrder {
     }
 
     private Step step(ConfigKey key) {
-        Step step = tenants.get(key);
-        if (step == null) {
-            throw new IllegalStateException("not in the transaction: " + key);
-        }
-        return step;
+        return Objects.requireNonNull(tenants.get(key));
     }
 }

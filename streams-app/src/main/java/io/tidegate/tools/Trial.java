@@ -7,6 +7,7 @@ import io.tidegate.admission.TenantUsage;
 import io.tidegate.signal.Signal;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
+import java.time.Duration;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -41,9 +42,8 @@ final class Trial {
         usage.clearPeriods();
         this.admission = admission;
         this.fromMs = fromMs;
-        firstNeededMs = proposed.entityIdleTtl() == null
-                ? fromMs
-                : Math.max(0, fromMs - proposed.entityIdleTtl().toMillis());
+        Duration idleTtl = proposed.entityIdleTtl();
+        firstNeededMs = idleTtl == null ? fromMs : Math.max(0, fromMs - idleTtl.toMillis());
     }
 
     /** Whether entities stop counting. */

@@ -86,7 +86,9 @@ final class SegmentReader implements Closeable {
     }
 
     /**
-     * Reads like {@link #scan(SegmentState)}, at most up to the batch that contains the sequence number before {@code endSeq}.
+     * Reads like {@link #scan(SegmentState)}, at most up to the batch that contains the sequence number before {@code endSeq}. Of
+     * that batch, later records belong to the position, but not to the content: copies can have the same records in other
+     * batches.
      *
      * @param progress receives the size of each batch
      */
@@ -102,7 +104,9 @@ final class SegmentReader implements Closeable {
                 }
                 progress.accept(batch.end() - state.position());
                 for (WalRecord record : batch.records()) {
-                    state = state.with(record, checksum.chained(record, state.crc()));
+                    if (record.seq() < endSeq) {
+                        state = state.with(record, checksum.chained(record, state.crc()));
+                    }
                 }
                 state = state.at(batch.end());
             }

@@ -1,7 +1,6 @@
 package io.tidegate.wal;
 
 import io.tidegate.tenant.TenantId;
-import io.tidegate.wal.RecordBatches.StoredBatch;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -62,7 +61,9 @@ public final class WalExport {
         }
         Checkpoint.Log durable = WalReader.durable(from, tenant, names.first().shard());
         long end = durable == null ? Long.MAX_VALUE : durable.tail().nextSeq();
-        boolean pruned = false;
+        // After the checkpoint, so that they have at least its records, even if a segment was begun meanwhile.
+        names = from.segments(tenant);
+        boolean pruned = names.isEmpty();
         for (SegmentName name : names) {
             if (name.firstSeq() >= end) {
                 break;
@@ -142,12 +143,14 @@ public final class WalExport {
         Path target = to.walOf(tenant).resolve(name.fileName());
         if (Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             SegmentState archived = content(tenant, name, target, state.nextSeq());
-            if (content(tenant, name, source, archived.nextSeq()).crc() != archived.crc()) {
+            boolean isWhole = archived.nextSeq() == state.nextSeq();
+            SegmentState same = isWhole ? state : content(tenant, name, source, archived.nextSeq());
+            if (same.crc() != archived.crc()) {
                 throw WalException.rejected(
                         "%s has other records than %s under the same sequence numbers: export to an empty directory"
                                 .formatted(target, source));
             }
-            if (archived.nextSeq() == state.nextSeq()) {
+            if (isWhole) {
                 return false;
             }
         }
@@ -165,28 +168,11 @@ public final class WalExport {
         }
     }
 
-    /**
-     * Returns the content of a segment up to a sequence number, which may be inside a batch: copies can have the same records in
-     * other batches. Ends before the first byte that is not valid, and without a position.
-     */
+    /** Returns the content of a segment up to a sequence number, or to the first byte that is not valid. */
     private static SegmentState content(TenantId tenant, SegmentName name, Path path, long end) throws IOException {
-        SegmentState state = SegmentState.empty(name.firstSeq());
         try (SegmentReader reader = new SegmentReader(tenant, name, path)) {
-            ContentChecksum checksum = new ContentChecksum();
-            while (state.nextSeq() < end) {
-                StoredBatch batch = reader.next();
-                if (batch == null) {
-                    break;
-                }
-                for (WalRecord record : batch.records()) {
-                    if (record.seq() < end) {
-                        state = state.with(record, checksum.chained(record, state.crc()));
-                    }
-                }
-            }
-        } catch (BadBatchException e) {
-            // The records before it are valid.
+            return reader.scan(SegmentState.empty(name.firstSeq()), end, bytes -> {})
+                    .state();
         }
-        return state;
     }
 }

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -34,7 +35,11 @@ class WriteOrderTest {
     }
 
     private static List<String> order(Step... steps) {
-        return WriteOrder.of(List.of(steps)).stream().map(ConfigKey::text).toList();
+        return keys(List.of(steps)).stream().map(ConfigKey::text).toList();
+    }
+
+    private static List<ConfigKey> keys(List<Step> steps) {
+        return WriteOrder.of(steps, Function.identity()).stream().map(Step::key).toList();
     }
 
     private static Step plan(String name, boolean exists, boolean remains) {
@@ -56,7 +61,7 @@ class WriteOrderTest {
         List<Step> steps = new ArrayList<>(List.of(tenant(taker, "", "acme"), tenant(giver, "acme x", "x")));
         IntStream.range(2, 9_999).forEach(id -> steps.add(tenant(id, "n" + id, "n" + id)));
 
-        List<ConfigKey> order = WriteOrder.of(steps);
+        List<ConfigKey> order = keys(steps);
 
         assertThat(order).hasSize(steps.size());
         assertThat(order.indexOf(ConfigKey.of(TenantId.of(taker))))
@@ -82,7 +87,7 @@ class WriteOrderTest {
                 .mapToObj(id -> tenant(id, "n" + id, "n" + (id + 1)))
                 .toList();
 
-        assertThat(WriteOrder.of(steps).get(0)).isEqualTo(ConfigKey.of(TenantId.of(length - 1)));
+        assertThat(keys(steps).get(0)).isEqualTo(ConfigKey.of(TenantId.of(length - 1)));
     }
 
     @Test
@@ -118,7 +123,7 @@ class WriteOrderTest {
         List<Step> steps = new ArrayList<>();
         before.forEach((id, names) -> steps.add(tenant(id, String.join(" ", names), String.join(" ", after.get(id)))));
 
-        for (ConfigKey key : WriteOrder.of(steps)) {
+        for (ConfigKey key : keys(steps)) {
             TenantId tenant = ((ConfigKey.OfTenant) key).tenant();
             assertThat(index.put(tenant, after.get(Long.parseLong(tenant.decimal()))))
                     .as("seed %d, tenant %s", seed, tenant)
