@@ -5,7 +5,7 @@ import { ask, bar, bytes, command, empty, failed, h, loading, number, pill, rate
 import { configForm, FIELDS, warnings } from './form.js';
 import { Pace } from './tenants.js';
 
-const ORIGINS = { tenant: 'its own config', plan: 'its plan', default: 'the default tenant', twice_the_rate: '2 × the rate' };
+const ORIGINS = { tenant: 'its own config', plan: 'its plan', default: 'the default tenant', unset: 'not set', twice_the_rate: '2 × the rate' };
 const LABELS = { ...Object.fromEntries(FIELDS.map(([name, label]) => [name, label])), periods: 'Periods', signals: 'Types', required_regions: 'Regions', external_ids: 'Names', blocked_until: 'Blocked until', mode: 'Mode' };
 const BYTES = ['max_bytes_per_sec', 'burst_bytes', 'max_signal_bytes', 'max_storage_bytes'];
 

@@ -20,10 +20,11 @@ public final class LimitsInForce {
     private enum Origin {
         /** The tenant's own config. */
         TENANT,
-        /** The tenant's plan: all limits that its own config does not set. */
         PLAN,
         /** The config of the default tenant. */
         DEFAULT,
+        /** No config: the tenant is unlimited. */
+        UNSET,
         TWICE_THE_RATE;
 
         String id() {
@@ -42,13 +43,19 @@ public final class LimitsInForce {
      */
     public static ObjectNode json(@Nullable TenantConfig own, TenantConfig inForce, @Nullable Ceiling ceiling) {
         ObjectNode json = JSON.createObjectNode();
-        Set<String> set = own == null || own.plan() == null ? null : TenantConfigJson.fieldsSet(own);
+        Set<String> setAnywhere = TenantConfigJson.fieldsSet(inForce);
+        Set<String> set = own == null ? Set.of() : TenantConfigJson.fieldsSet(own);
         tree(inForce).properties().forEach(field -> {
             String name = field.getKey();
             if (!NO_LIMITS.contains(name)) {
-                Origin origin = own == null
-                        ? Origin.DEFAULT
-                        : set == null || isOwn(name, set, own, inForce) ? Origin.TENANT : Origin.PLAN;
+                Origin origin;
+                if (own != null && isOwn(name, set, own, inForce)) {
+                    origin = Origin.TENANT;
+                } else if (!setAnywhere.contains(name)) {
+                    origin = Origin.UNSET;
+                } else {
+                    origin = own == null ? Origin.DEFAULT : Origin.PLAN;
+                }
                 json.putObject(name).put("origin", origin.id()).set("value", field.getValue());
             }
         });

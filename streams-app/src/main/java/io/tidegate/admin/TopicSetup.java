@@ -169,21 +169,31 @@ public final class TopicSetup implements AutoCloseable {
         }
     }
 
-    /** Returns the record sizes that all topics accept; Kafka's defaults while one of them is missing. */
+    /** Returns the record sizes that all topics accept; Kafka's defaults while one of the topics is missing. */
     public RecordSizes recordSizes() {
-        return missing().isEmpty() ? sizes() : RecordSizes.kafkaDefaults();
+        Set<String> existing = states.existing();
+        return existing.containsAll(topicsOfSignals())
+                        && existing.contains(settings.topics().deadLetter())
+                ? sizes()
+                : RecordSizes.kafkaDefaults();
+    }
+
+    /** The topics that every signal fits into. */
+    private Set<String> topicsOfSignals() {
+        Topics topics = settings.topics();
+        Set<String> names = new TreeSet<>(List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded()));
+        names.addAll(settings.otherRegionsTopics());
+        return names;
     }
 
     /** Reads the settings of these topics only: users of commands may not have access to others. */
     private RecordSizes sizes() {
         Topics topics = settings.topics();
-        Set<String> whole = new TreeSet<>(List.of(topics.byTenant(), topics.accepted(), topics.quotaExceeded()));
-        whole.addAll(settings.otherRegionsTopics());
-        Set<String> asked = new TreeSet<>(whole);
+        Set<String> asked = topicsOfSignals();
         asked.add(topics.deadLetter());
         Map<String, Map<String, String>> configs = states.configs(asked);
         long recordBytes = Long.MAX_VALUE;
-        for (String topic : whole) {
+        for (String topic : topicsOfSignals()) {
             recordBytes = Math.min(recordBytes, messageBytesMax(configs, topic));
         }
         return new RecordSizes(

@@ -159,6 +159,29 @@ final class Amounts {
         }
     }
 
+    /** Parses a whole number in an option without a unit. */
+    static int wholeInt(String text) {
+        return (int) whole(text, Integer.MIN_VALUE, Integer.MAX_VALUE);
+    }
+
+    /** Parses a whole number in an option without a unit. */
+    static long wholeLong(String text) {
+        return whole(text, Long.MIN_VALUE, Long.MAX_VALUE);
+    }
+
+    private static long whole(String text, long min, long max) {
+        BigInteger number;
+        try {
+            number = new BigInteger(text);
+        } catch (NumberFormatException e) {
+            throw new picocli.CommandLine.TypeConversionException("'%s' is not a whole number".formatted(text));
+        }
+        if (number.compareTo(BigInteger.valueOf(min)) < 0 || number.compareTo(BigInteger.valueOf(max)) > 0) {
+            throw new picocli.CommandLine.TypeConversionException("%s is outside %d to %d".formatted(text, min, max));
+        }
+        return number.longValue();
+    }
+
     static final class RateConverter implements picocli.CommandLine.ITypeConverter<Long> {
         @Override
         public Long convert(String text) {

@@ -2,6 +2,7 @@ package io.tidegate.cli;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.tidegate.instance.InstanceRunner;
 import io.tidegate.tools.Doctor;
 import io.tidegate.tools.Doctor.Finding;
 import io.tidegate.tools.Doctor.Level;
@@ -19,7 +20,7 @@ import picocli.CommandLine.Spec;
         name = "doctor",
         mixinStandardHelpOptions = true,
         description =
-                "Looks for problems that keep an instance from running well: brokers, topics, permissions, disk, clock, ports. One"
+                "Looks for problems that keep an instance from running well: brokers, topics, permissions, disk, clock, ports, files. One"
                         + " line each, with the fix. Exit 1 if something must be fixed.")
 final class DoctorCommand implements Callable<Integer> {
     @Mixin
@@ -33,7 +34,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<Finding> findings = new Doctor(options.load()).examine();
+        List<Finding> findings = new Doctor(options.load(), InstanceRunner::checkHttpFiles).examine();
         boolean failed = findings.stream().anyMatch(finding -> finding.level() == Level.FAIL);
         return ExitCodes.afterPrinting(
                 failed ? ExitCodes.FAILED : ExitCodes.OK,

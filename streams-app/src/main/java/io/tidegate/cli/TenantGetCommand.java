@@ -29,7 +29,7 @@ final class TenantGetCommand extends OnTenant {
 
     @Option(
             names = "--effective",
-            description = "The limits in force, each with its origin: tenant, plan, default or twice_the_rate.")
+            description = "The limits in force, each with its origin: tenant, plan, default, unset or twice_the_rate.")
     private boolean effective;
 
     @Override

@@ -139,6 +139,10 @@ public final class Tidegate implements Runnable {
         withVersion(commandLine);
         return commandLine
                 .setCaseInsensitiveEnumValuesAllowed(true)
+                .registerConverter(Integer.class, Amounts::wholeInt)
+                .registerConverter(int.class, Amounts::wholeInt)
+                .registerConverter(Long.class, Amounts::wholeLong)
+                .registerConverter(long.class, Amounts::wholeLong)
                 // A label may begin with @.
                 .setExpandAtFiles(false)
                 .setUsageHelpAutoWidth(true)

@@ -3,6 +3,7 @@ package io.tidegate.http;
 import io.tidegate.config.HttpSettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
+import io.tidegate.config.TrustedCertificates;
 import io.tidegate.tenant.TenantNames;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -81,6 +82,24 @@ public final class HttpServer implements AutoCloseable {
      */
     public static @Nullable HttpServer open(Settings settings) throws IOException {
         return open(settings, Connections.Limits.of(settings.http().connectionsMax()), System::nanoTime);
+    }
+
+    /**
+     * Reads the tokens, certificates and keys that the server needs, if it is served.
+     *
+     * @throws SettingsException naming the file and the error, as {@link #open} does
+     */
+    public static void checkFiles(HttpSettings http) {
+        if (!http.isServed()) {
+            return;
+        }
+        var unusedAccess = Access.of(http);
+        if (http.isTls()) {
+            var unusedTls = Tls.server(http);
+        }
+        if (http.caFile() != null) {
+            var unusedCertificates = TrustedCertificates.in(http.caFile());
+        }
     }
 
     static @Nullable HttpServer open(Settings settings, Connections.Limits limits, LongSupplier nanoClock)

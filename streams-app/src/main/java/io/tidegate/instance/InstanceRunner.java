@@ -144,6 +144,15 @@ public final class InstanceRunner implements AutoCloseable {
     }
 
     /**
+     * Reads the files that the HTTP server needs, as an instance does at its start, and forgets their content.
+     *
+     * @throws io.tidegate.config.SettingsException naming the file and the error; never a secret
+     */
+    public static void checkHttpFiles(Settings settings) {
+        HttpServer.checkFiles(settings.http());
+    }
+
+    /**
      * Returns the alignment of partitions. With keyed ingress, admit reads signals from both topics, so both are aligned: a
      * signal that takes the inner topic must not be decided too late relative to the others.
      */

@@ -86,10 +86,23 @@ final class Finding {
     /** Notes the tenant that a field names; null if the field is invalid. */
     void tenant(Node node, @Nullable TenantRef ref) {
         if (!tenant(ref)) {
-            defect(
-                    Defect.TENANT_INVALID,
-                    "the field '%s' does not name a tenant: %s".formatted(node.path, SignalReader.TENANT_EXPECTED));
+            tenantDefect("field '%s'".formatted(node.path), ref);
         }
+    }
+
+    /** Notes the tenant that another place than the value names; null if the place is invalid. */
+    void tenant(FieldSource source, @Nullable TenantRef ref) {
+        if (!tenant(ref)) {
+            tenantDefect(source.place(), ref);
+        }
+    }
+
+    private void tenantDefect(String place, @Nullable TenantRef ref) {
+        defect(
+                Defect.TENANT_INVALID,
+                ref == null
+                        ? "the %s does not name a tenant: %s".formatted(place, SignalReader.TENANT_EXPECTED)
+                        : "the %s names a second tenant".formatted(place));
     }
 
     void type(@Nullable String text) {

@@ -101,11 +101,7 @@ public final class SignalReader {
 
     private static void found(OtherSource one, byte @Nullable [] bytes, Finding finding) {
         if (one.field == SignalField.TENANT) {
-            if (!finding.tenant(TenantRef.tryParse(bytes))) {
-                finding.defect(
-                        Defect.TENANT_INVALID,
-                        "the %s does not name a tenant: %s".formatted(one.source.place(), TENANT_EXPECTED));
-            }
+            finding.tenant(one.source, TenantRef.tryParse(bytes));
             return;
         }
         if (bytes == null) {

@@ -27,6 +27,7 @@ public final class ConfigWarnings {
         List<Warning> warnings = new ArrayList<>();
         burst(config, warnings);
         bytes(config, warnings);
+        config.periods().forEach(limit -> period(limit, warnings));
         config.signals().forEach((type, limit) -> signal(config, type, limit, warnings));
         storage(config, segmentBytes, warnings);
         if (config.blockedUntil() != null && !config.isBlocked(nowMs)) {
@@ -146,6 +147,25 @@ public final class ConfigWarnings {
                     "max_signal_bytes = %d has no effect: the byte bucket holds %d bytes, and a larger signal is rejected"
                             .formatted(largest, config.bytesBurst())));
         }
+    }
+
+    private static void period(PeriodLimit limit, List<Warning> warnings) {
+        BigInteger signals = limit.maxSignals();
+        BigInteger bytes = limit.maxBytes();
+        if (signals == null || bytes == null || signals.signum() == bytes.signum()) {
+            return;
+        }
+        boolean noBytes = bytes.signum() == 0;
+        warnings.add(new Warning(
+                "period_zero",
+                "periods",
+                "periods: %s = 0 per %s rejects every signal%s, although %s is %s"
+                        .formatted(
+                                noBytes ? "max_bytes" : "max_signals",
+                                limit.per().id(),
+                                noBytes ? " that has a value" : "",
+                                noBytes ? "max_signals" : "max_bytes",
+                                noBytes ? signals : bytes)));
     }
 
     private static void storage(TenantConfig config, long segmentBytes, List<Warning> warnings) {

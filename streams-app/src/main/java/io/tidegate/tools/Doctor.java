@@ -11,6 +11,7 @@ import io.tidegate.admin.TenantOperations;
 import io.tidegate.admin.TopicFinding;
 import io.tidegate.admin.TopicRule;
 import io.tidegate.admin.TopicSetup;
+import io.tidegate.config.HttpSettings;
 import io.tidegate.config.SchemaRegistrySettings;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsException;
@@ -37,6 +38,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.DescribeTopicsOptions;
@@ -85,10 +87,13 @@ public final class Doctor {
     private static final int SIGNALS_READ = 100;
 
     private final Settings settings;
+    private final Consumer<Settings> httpFiles;
     private final List<Finding> findings = new ArrayList<>();
 
-    public Doctor(Settings settings) {
+    /** @param httpFiles reads the files of the HTTP server; throws {@link SettingsException} if one cannot be used */
+    public Doctor(Settings settings, Consumer<Settings> httpFiles) {
         this.settings = settings;
+        this.httpFiles = httpFiles;
     }
 
     public List<Finding> examine() {
@@ -96,11 +101,29 @@ public final class Doctor {
         memory();
         disk();
         port(held);
+        httpFiles();
         registry();
         if (brokers()) {
             cluster();
         }
         return List.copyOf(findings);
+    }
+
+    private void httpFiles() {
+        HttpSettings http = settings.http();
+        if (http.tokensFile() == null && !http.isTls() && http.caFile() == null) {
+            return;
+        }
+        try {
+            httpFiles.accept(settings);
+            ok("http", "the files with tokens and certificates can be used");
+        } catch (SettingsException e) {
+            add(
+                    Level.FAIL,
+                    "http",
+                    e.getMessage(),
+                    "an instance does not start with it: correct the file or the setting");
+        }
     }
 
     private void registry() {

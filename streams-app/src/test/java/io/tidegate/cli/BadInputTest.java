@@ -53,6 +53,15 @@ final class BadInputTest {
     }
 
     @Test
+    void describesWholeNumbersInWordsAndNotAsTypesOfJava() {
+        assertUsage(Cli.run("rejections", "tail", NOBODY, "--max=x"), "'--max': 'x' is not a whole number");
+        assertUsage(
+                Cli.run("rejections", "tail", NOBODY, "-n", "99999999999"),
+                "'--last': 99999999999 is outside -2147483648 to 2147483647");
+        assertUsage(Cli.run("signals", "explain", NOBODY, "--max=1e3"), "'--max': '1e3' is not a whole number");
+    }
+
+    @Test
     void neverPrintsControlCharacters() {
         Cli run = Cli.run("wal", "cat", "\u001b[2J");
 

@@ -255,7 +255,7 @@ class SignalReaderTest {
                 "the header 'tenant' does not name a tenant: a decimal from 0 to 2^64-1 or a name is expected");
         assertThat(opaque(Map.of("tenant", List.of(bytes("007"))), null)).isEqualTo(invalid);
         assertThat(opaque(Map.of("tenant", List.of(bytes("1"), bytes("2"))), null))
-                .isEqualTo(invalid);
+                .isEqualTo(new Defective(Defect.TENANT_INVALID, "the header 'tenant' names a second tenant"));
         assertThat(opaque(Map.of("type", List.of(bytes("a"), bytes("b"))), null))
                 .isEqualTo(new Defective(Defect.MALFORMED, "the header 'type' names two types"));
         for (byte[] bad : new byte[][] {{}, {-1}, {0}, bytes("\n"), new byte[513]}) {

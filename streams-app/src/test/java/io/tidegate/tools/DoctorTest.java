@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.tidegate.config.Settings;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.fixtures.ClosedPort;
+import io.tidegate.instance.InstanceRunner;
 import io.tidegate.tools.Doctor.Finding;
 import io.tidegate.tools.Doctor.Level;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -28,7 +30,7 @@ final class DoctorTest {
         for (int i = 0; i < more.length; i += 2) {
             flags.put(more[i], more[i + 1]);
         }
-        return new Doctor(SettingsLoader.load(null, Map.of(), flags));
+        return new Doctor(SettingsLoader.load(null, Map.of(), flags), InstanceRunner::checkHttpFiles);
     }
 
     /** A port without a listener: it was free a moment ago. */
@@ -101,6 +103,33 @@ final class DoctorTest {
 
             assertThat(port.level()).isEqualTo(Level.FAIL);
         }
+    }
+
+    @Test
+    void findsTokensAndCertificatesWithWhichNoInstanceStarts() throws IOException {
+        Path tokens = Files.writeString(root.resolve("tokens"), "ops admin short\n");
+        Finding http = only(
+                doctor("127.0.0.1:1", Settings.HTTP_TOKENS_FILE, tokens.toString())
+                        .examine(),
+                "http");
+        assertThat(http.level()).isEqualTo(Level.FAIL);
+        assertThat(http.text()).contains(tokens + " line 1", "shorter than 16 characters");
+
+        Files.writeString(tokens, "ops admin 0123456789abcdef\n");
+        assertThat(only(
+                                doctor("127.0.0.1:1", Settings.HTTP_TOKENS_FILE, tokens.toString())
+                                        .examine(),
+                                "http")
+                        .level())
+                .isEqualTo(Level.OK);
+
+        Path ca = Files.writeString(root.resolve("ca.pem"), "no certificate");
+        assertThat(only(
+                                doctor("127.0.0.1:1", Settings.HTTP_TLS_CA_FILE, ca.toString())
+                                        .examine(),
+                                "http")
+                        .text())
+                .contains(ca.toString(), "no certificate in PEM form");
     }
 
     @Test
