@@ -13,11 +13,19 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
-/** A rejection in the form of the API, live and in a search; long values and headers are truncated. Immutable. */
+/**
+ * A rejection in the form of the API, live and in a search. Long values and headers are truncated, and a large number of headers
+ * is cut, so that even the most hostile record has less than 2^20 characters. Immutable.
+ */
 public final class RejectionJson {
     private static final int VALUE_BYTES_MAX = 16 * 1024;
     private static final int HEADER_BYTES_MAX = 1024;
-    private static final int HEADERS_MAX = 64;
+    private static final int HEADER_NAME_CHARS_MAX = 256;
+    private static final int PRODUCERS_HEADERS_MAX = 64;
+
+    /** More than Tidegate adds to a record. A producer can add some of the same names, which come first. */
+    private static final int OWN_HEADERS_MAX = 24;
+
     private static final int UTF8_BYTES_MAX = 4;
 
     private final Function<TenantId, @Nullable TenantConfig> configs;
@@ -44,15 +52,32 @@ public final class RejectionJson {
         RecordJson.putBytes(json, "key", truncated(record.key(), HEADER_BYTES_MAX));
         RecordJson.putBytes(json, "value", truncated(record.value(), VALUE_BYTES_MAX));
         json.put("value_bytes", record.value() == null ? 0 : record.value().length);
-        ArrayNode headers = json.putArray("headers");
-        int count = 0;
-        for (Header header : record.headers()) {
-            if (++count > HEADERS_MAX) {
-                break;
-            }
-            RecordJson.addHeader(headers, header.key(), truncated(header.value(), HEADER_BYTES_MAX));
-        }
+        putHeaders(json, record.headers().toArray());
         return json;
+    }
+
+    /** The first headers of the producer, and the last ones of Tidegate, which come after them. */
+    private static void putHeaders(ObjectNode json, Header[] all) {
+        int own = 0;
+        for (Header header : all) {
+            own += isOwn(header) ? 1 : 0;
+        }
+        ArrayNode headers = json.putArray("headers");
+        int producers = 0;
+        for (Header header : all) {
+            boolean isShown = isOwn(header) ? own-- <= OWN_HEADERS_MAX : ++producers <= PRODUCERS_HEADERS_MAX;
+            if (isShown) {
+                RecordJson.addHeader(
+                        headers,
+                        header.key().substring(0, Math.min(header.key().length(), HEADER_NAME_CHARS_MAX)),
+                        truncated(header.value(), HEADER_BYTES_MAX));
+            }
+        }
+        json.put("header_count", all.length);
+    }
+
+    private static boolean isOwn(Header header) {
+        return header.key().startsWith(TidegateHeaders.PREFIX);
     }
 
     private static byte @Nullable [] truncated(byte @Nullable [] bytes, int max) {

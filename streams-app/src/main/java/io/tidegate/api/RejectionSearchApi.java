@@ -58,7 +58,12 @@ final class RejectionSearchApi implements AutoCloseable {
         try {
             page = longWork.run(call.principal(), () -> {
                 long endNanos = System.nanoTime() + PAGE_WITHIN.toNanos();
-                return search.run(api.settings, cursor, () -> System.nanoTime() - endNanos < 0, rejectionJson::of);
+                return search.run(
+                        api.settings,
+                        cursor,
+                        () -> System.nanoTime() - endNanos < 0,
+                        rejectionJson::of,
+                        json -> Json.bytes(json).length);
             });
         } catch (IllegalArgumentException e) {
             throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e).member("field", "cursor");

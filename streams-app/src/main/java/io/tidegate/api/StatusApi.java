@@ -10,6 +10,7 @@ import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
 import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.streams.GroupProgress;
+import io.tidegate.streams.Instance;
 import io.tidegate.streams.InstanceView;
 import io.tidegate.wal.LastVerify;
 import java.io.IOException;
@@ -66,17 +67,19 @@ final class StatusApi {
         }
         if (api.view.isPaused()) {
             // Details of topics and settings require a token.
-            not.add(
-                    api.view.notices().pausedBecause().contains("the disk is nearly full")
-                            ? "paused: the disk is nearly full"
-                            : "paused: topics do not meet the requirements");
+            not.add("paused: "
+                    + api.view.notices().pausedBecause().stream()
+                            .filter(cause -> cause.equals(Instance.DISK_IS_NEARLY_FULL)
+                                    || cause.equals(Instance.DISK_TAKES_NO_FILES))
+                            .findFirst()
+                            .orElse("topics do not meet the requirements"));
         }
         api.view
                 .ownerlessShards()
                 .forEach((stage, shards) -> not.add("no instance owns shard %s of %s".formatted(first(shards), stage)));
         try {
             if (api.dir.freeBytes() < api.settings.diskMinFreeBytes()) {
-                not.add("the disk is nearly full");
+                not.add(Instance.DISK_IS_NEARLY_FULL);
             }
         } catch (IOException e) {
             not.add("the disk cannot be read");

@@ -63,10 +63,12 @@ final class TenantsApi {
             "tenant_id",
             "unlimited",
             "ceiling",
-            "plan");
+            "plan",
+            "tenant_id");
     private static final Pattern FIRST_WORD = Pattern.compile("(?:(?:t\\d+|plan '[^']*'): )?([a-z_]+)");
 
-    private static final Pattern UNKNOWN_FIELD = Pattern.compile("unknown field '([^']{1,64})'");
+    private static final Pattern UNKNOWN_FIELD =
+            Pattern.compile("^(?:([a-z_]+)(?:\\..*)?: )?unknown field '([^']{0,64})'");
 
     private final ApiContext api;
     private final TenantList list;
@@ -342,16 +344,21 @@ final class TenantsApi {
     /** Returns the problem for a config that breaks a rule, with the field that the rule concerns. */
     static Problem invalid(String rule, @Nullable Throwable cause) {
         Problem problem = new Problem(Problem.Kind.INVALID_CONFIG, rule, cause);
+        String field = fieldOf(rule);
+        return field == null ? problem : problem.member("field", field);
+    }
+
+    /** Returns the field of a config or plan that a rule concerns; null if there is none. */
+    static @Nullable String fieldOf(String rule) {
         Matcher unknown = UNKNOWN_FIELD.matcher(rule);
         if (unknown.find()) {
-            return problem.member("field", unknown.group(1));
+            return unknown.group(1) == null ? unknown.group(2) : unknown.group(1);
         }
         Matcher first = FIRST_WORD.matcher(rule);
         if (first.lookingAt() && FIELDS.contains(first.group(1))) {
-            return problem.member("field", first.group(1));
+            return first.group(1);
         }
-        FIELDS.stream().filter(rule::contains).findFirst().ifPresent(field -> problem.member("field", field));
-        return problem;
+        return FIELDS.stream().filter(rule::contains).findFirst().orElse(null);
     }
 
     private Reply usage(Call call) throws InterruptedException {

@@ -27,6 +27,7 @@ final class Amounts {
             "TB", BigInteger.TEN.pow(12));
     private static final Pattern RATE = Pattern.compile("(\\d+)(?:/s)?");
     private static final Pattern DURATION = Pattern.compile("(\\d+)(ms|s|m|h|d)");
+    private static final Pattern WHOLE_NUMBER = Pattern.compile("-?[0-9]+");
     private static final long KIB = 1024;
     private static final int KIB_BITS = 10;
 
@@ -170,12 +171,10 @@ final class Amounts {
     }
 
     private static long whole(String text, long min, long max) {
-        BigInteger number;
-        try {
-            number = new BigInteger(text);
-        } catch (NumberFormatException e) {
+        if (!WHOLE_NUMBER.matcher(text).matches()) {
             throw new picocli.CommandLine.TypeConversionException("'%s' is not a whole number".formatted(text));
         }
+        BigInteger number = new BigInteger(text);
         if (number.compareTo(BigInteger.valueOf(min)) < 0 || number.compareTo(BigInteger.valueOf(max)) > 0) {
             throw new picocli.CommandLine.TypeConversionException("%s is outside %d to %d".formatted(text, min, max));
         }

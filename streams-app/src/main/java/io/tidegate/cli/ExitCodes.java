@@ -1,5 +1,7 @@
 package io.tidegate.cli;
 
+import io.tidegate.wal.WalException;
+
 /** The exit codes of the process. */
 final class ExitCodes {
     static final int OK = 0;
@@ -13,6 +15,10 @@ final class ExitCodes {
     static final int PENDING = 4;
 
     private ExitCodes() {}
+
+    static int of(WalException failure) {
+        return failure.kind() == WalException.Kind.DAMAGE || failure.kind() == WalException.Kind.GAP ? DAMAGE : FAILED;
+    }
 
     /** Prints a result. A reader that has closed the pipe, as after {@code | head}, does not hide a bad result. */
     static int afterPrinting(int result, Runnable printing) {

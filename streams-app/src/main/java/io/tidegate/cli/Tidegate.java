@@ -239,8 +239,6 @@ public final class Tidegate implements Runnable {
         if (failure instanceof SettingsException) {
             return ExitCodes.USAGE;
         }
-        boolean damage = failure instanceof WalException wal
-                && (wal.kind() == WalException.Kind.DAMAGE || wal.kind() == WalException.Kind.GAP);
-        return damage ? ExitCodes.DAMAGE : ExitCodes.FAILED;
+        return failure instanceof WalException wal ? ExitCodes.of(wal) : ExitCodes.FAILED;
     }
 }

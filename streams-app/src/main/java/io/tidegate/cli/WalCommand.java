@@ -7,6 +7,7 @@ import io.tidegate.tools.WalRepairs;
 import io.tidegate.wal.DataDir;
 import io.tidegate.wal.LastVerify;
 import io.tidegate.wal.SegmentName;
+import io.tidegate.wal.WalException;
 import io.tidegate.wal.WalExport;
 import io.tidegate.wal.WalRepair.Outcome;
 import io.tidegate.wal.WalVerifier;
@@ -183,8 +184,18 @@ final class WalCommand implements Runnable {
             Progress progress = new Progress(spec.commandLine().getErr(), "exporting");
             WalExport export = new WalExport(dir, new DataDir(to));
             Table table = new Table("TENANT>", "SEGMENTS>", "WRITTEN>", "RECORDS>", "FIRST SEQ>", "LAST SEQ>", "SIZE>");
+            List<WalException> failures = new ArrayList<>();
             for (TenantId id : tenant == null ? dir.tenants() : List.of(tenant)) {
-                WalExport.Report report = export.export(id, progress::bytes);
+                WalExport.Report report;
+                try {
+                    report = export.export(id, progress::bytes);
+                } catch (WalException e) {
+                    failures.add(e);
+                    if (e.kind() == WalException.Kind.IO) {
+                        break; // the next tenant would fail in the same way
+                    }
+                    continue; // the others' records are not worth less
+                }
                 if (output.asObjects()) {
                     ObjectNode json = Json.object();
                     Json.putTenant(json, id);
@@ -207,11 +218,16 @@ final class WalCommand implements Runnable {
                 }
             }
             progress.done();
-            if (output.isTable()) {
-                table.print(out);
-            }
-            out.flush();
-            return ExitCodes.OK;
+            int result = failures.stream().mapToInt(ExitCodes::of).max().orElse(ExitCodes.OK);
+            ExitCodes.afterPrinting(result, () -> {
+                if (output.isTable()) {
+                    table.print(out);
+                }
+                out.flush();
+            });
+            PrintWriter err = spec.commandLine().getErr();
+            failures.forEach(failure -> err.println("tidegate: " + Table.printableLines(ErrorText.of(failure))));
+            return result;
         }
     }
 

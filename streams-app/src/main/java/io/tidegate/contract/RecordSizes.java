@@ -45,12 +45,21 @@ public record RecordSizes(long recordBytesMax, long deadLetterBytesMax) {
         return new RecordSizes(max, max);
     }
 
-    /** Returns an upper bound of a record's size, without {@link #HEADROOM_BYTES}. */
+    /** Returns an upper bound of the size of a record that the WAL can store, without {@link #HEADROOM_BYTES}. */
     public static long of(byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
+        return bytes(key, value, headers, WalRecord.HEADER_BYTES);
+    }
+
+    /** Returns an upper bound of the size of a record that is only sent, without {@link #HEADROOM_BYTES}. */
+    public static long sent(byte @Nullable [] key, byte @Nullable [] value, Headers headers) {
+        return bytes(key, value, headers, 0);
+    }
+
+    private static long bytes(byte @Nullable [] key, byte @Nullable [] value, Headers headers, int unusualHeaderBytes) {
         long bytes = length(key) + length(value);
         int count = 0;
         for (Header header : headers) {
-            bytes += ++count > HEADERS_USUAL ? WalRecord.HEADER_BYTES : 0;
+            bytes += ++count > HEADERS_USUAL ? unusualHeaderBytes : 0;
             // A char of a header's name takes at most 3 bytes.
             bytes += header.key().length() * 3L + length(header.value()) + HEADER_OVERHEAD_BYTES;
         }

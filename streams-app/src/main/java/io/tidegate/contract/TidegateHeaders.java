@@ -69,7 +69,8 @@ public final class TidegateHeaders {
     public static final String BY = "tidegate.by";
 
     /** The prefix of all names except {@link #TENANT_CLAIM}. */
-    private static final String PREFIX = "tidegate.";
+    /** Begins the names of all of Tidegate's headers. */
+    public static final String PREFIX = "tidegate.";
 
     /** The headers with this prefix that stay on a rejected or dead-lettered record: they came with the signal. */
     private static final Set<String> OF_SIGNALS = Set.of(REPLAYS, FORWARDED_BY, FORWARDED_FROM);

@@ -195,22 +195,33 @@ public final class Access {
     }
 
     /**
+     * Returns the sender of a request that anybody may make. Its token is not read, so a probe with an old one is answered.
+     *
+     * @throws Problem if the request must not be answered
+     */
+    Principal anybody(HttpFields headers, boolean changes) {
+        if (open) {
+            checkHost(headers);
+        }
+        checkSite(headers, changes);
+        return open ? LOCAL : ANYBODY;
+    }
+
+    /**
      * Returns the sender of a request.
      *
      * @throws Problem if the request must not be answered, or its token is invalid
      */
     Principal principal(HttpFields headers, boolean changes) {
-        if (open) {
-            checkHost(headers);
+        Principal anybody = anybody(headers, changes);
+        List<String> authorizations = headers.getValuesList(HttpHeader.AUTHORIZATION);
+        if (open || authorizations.isEmpty()) {
+            return anybody;
         }
-        checkSite(headers, changes);
-        if (open) {
-            return LOCAL;
+        if (authorizations.size() > 1) {
+            throw new Problem(Problem.Kind.BAD_REQUEST, "the request has several Authorization headers");
         }
-        String authorization = headers.get(HttpHeader.AUTHORIZATION);
-        if (authorization == null) {
-            return ANYBODY;
-        }
+        String authorization = authorizations.get(0);
         Principal found = null;
         if (authorization.regionMatches(true, 0, BEARER, 0, BEARER.length())) {
             byte[] digest = digest(authorization.substring(BEARER.length()).strip());

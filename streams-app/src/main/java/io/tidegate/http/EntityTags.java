@@ -9,21 +9,24 @@ import org.eclipse.jetty.http.HttpHeader;
 
 /** The conditions If-Match and If-None-Match of RFC 9110, section 13.1. */
 public final class EntityTags {
-    private static final Pattern ITEM = Pattern.compile("(?:W/)?\"[^\"]*\"|\\*");
+    private static final String TAG = "(?:W/)?\"[^\"]*\"|\\*";
+    private static final Pattern ITEM = Pattern.compile(TAG);
+    private static final Pattern ITEMS = Pattern.compile("(?:%1$s)(?:\\s*,\\s*(?:%1$s))*".formatted(TAG));
     private static final Pattern WEAK = Pattern.compile("^W/(?=\")");
 
     private EntityTags() {}
 
-    /** Returns the items of a header. An item that is neither a tag nor {@code *} becomes a tag that matches nothing. */
+    /** Returns the items of a header. A list that is not of tags or {@code *} becomes one tag that matches nothing. */
     public static List<String> of(HttpFields headers, HttpHeader header) {
         List<String> items = new ArrayList<>();
         for (String value : headers.getValuesList(header)) {
+            if (!ITEMS.matcher(value.strip()).matches()) {
+                items.add(value);
+                continue;
+            }
             Matcher item = ITEM.matcher(value);
             while (item.find()) {
                 items.add(item.group());
-            }
-            if (items.isEmpty()) {
-                items.add(value);
             }
         }
         return items;

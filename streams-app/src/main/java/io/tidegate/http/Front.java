@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
 import java.util.zip.GZIPOutputStream;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -36,6 +37,7 @@ import org.slf4j.LoggerFactory;
  * wait for Kafka do not delay health checks.
  */
 final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable {
+    private static final Pattern AMBIGUOUS_PATH = Pattern.compile(";|(?:^|/)\\.\\.?(?:/|$)");
     private static final Logger LOG = LoggerFactory.getLogger(Front.class);
 
     static final int BODY_BYTES_MAX = 64 * 1024;
@@ -91,8 +93,11 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         connections.begins(request);
         try {
             Match match = match(request);
-            Principal principal =
-                    access.principal(request.getHeaders(), match.route().changes());
+            HttpFields headers = request.getHeaders();
+            boolean changes = match.route().changes();
+            Principal principal = match.route().role() == Role.PUBLIC
+                    ? access.anybody(headers, changes)
+                    : access.principal(headers, changes);
             access.check(principal, match.route().role(), tenant(request, match));
             if (match.route().changes()) {
                 read(request, response, callback, match, principal);
@@ -132,6 +137,11 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
     }
 
     private Match match(Request request) {
+        String sent = request.getHttpURI().getPath();
+        if (sent != null && AMBIGUOUS_PATH.matcher(sent).find()) {
+            // A proxy in front would see another path.
+            throw new Problem(Problem.Kind.BAD_REQUEST, "the path has parameters (;) or dot segments");
+        }
         try {
             Match match = routes.match(request.getMethod(), Request.getPathInContext(request));
             Map<String, String> path = new HashMap<>(match.path());
@@ -228,6 +238,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
 
     /** Checks for a content type that a page of another site can send only after a preflight request, which is rejected. */
     private static void checkContentType(Request request) {
+        checkEncoding(request.getHeaders());
         String type = request.getHeaders().get(HttpHeader.CONTENT_TYPE);
         String method = request.getMethod();
         if (!hasBody(request) && type == null && method.equals("DELETE")) {
@@ -237,6 +248,20 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
         if (!plain.equals("application/json")
                 && !(plain.equals("application/merge-patch+json") && method.equals("PATCH"))) {
             throw new Problem(Problem.Kind.UNSUPPORTED_MEDIA_TYPE, "send Content-Type: application/json");
+        }
+    }
+
+    /** A body that is encoded in a way that the server does not decode would be read as another one. */
+    private static void checkEncoding(HttpFields headers) {
+        for (String coding : headers.getCSV(HttpHeader.TRANSFER_ENCODING, false)) {
+            if (!coding.equalsIgnoreCase("chunked")) {
+                throw new Problem(Problem.Kind.BAD_REQUEST, "the only supported Transfer-Encoding is chunked");
+            }
+        }
+        for (String coding : headers.getCSV(HttpHeader.CONTENT_ENCODING, false)) {
+            if (!coding.equalsIgnoreCase("identity")) {
+                throw new Problem(Problem.Kind.UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding");
+            }
         }
     }
 
@@ -284,7 +309,7 @@ final class Front extends Handler.Abstract.NonBlocking implements AutoCloseable 
             Thread.currentThread().interrupt();
             reply = Problem.retryLater(Problem.Kind.STARTING, "the instance is stopping", 2)
                     .reply();
-        } catch (Exception e) {
+        } catch (Exception | OutOfMemoryError | StackOverflowError e) {
             LOG.warn(
                     "a request failed method={} route={}",
                     match.route().method(),

@@ -72,6 +72,7 @@ public final class Problem extends RuntimeException {
 
     private final Kind kind;
     private final String detail;
+    private int status;
     private final Map<String, String> members = new TreeMap<>();
     private final Map<String, String> headers = new TreeMap<>();
 
@@ -83,6 +84,7 @@ public final class Problem extends RuntimeException {
         super(detail, cause, false, false);
         this.kind = kind;
         this.detail = detail;
+        status = kind.status;
     }
 
     /** Returns a problem that is temporary. */
@@ -100,6 +102,12 @@ public final class Problem extends RuntimeException {
         return this;
     }
 
+    /** Replaces the status of the kind by a more specific one. */
+    Problem status(int specific) {
+        status = specific;
+        return this;
+    }
+
     Problem header(String name, String value) {
         headers.put(name, value);
         return this;
@@ -114,10 +122,10 @@ public final class Problem extends RuntimeException {
         json.put("type", TYPE_PREFIX + kind.id());
         json.put("id", kind.id());
         json.put("title", kind.title);
-        json.put("status", kind.status);
+        json.put("status", status);
         json.put("detail", detail);
         members.forEach(json::put);
-        Reply reply = new Reply(kind.status, "application/problem+json", Json.bytes(json));
+        Reply reply = new Reply(status, "application/problem+json", Json.bytes(json));
         headers.forEach(reply::header);
         return reply;
     }

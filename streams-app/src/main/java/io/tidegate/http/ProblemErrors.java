@@ -67,7 +67,9 @@ final class ProblemErrors extends ErrorHandler {
             return new Problem(Problem.Kind.VERSION_NOT_SUPPORTED, "this server supports HTTP/1.1 and HTTP/1.0");
         }
         if (HttpStatus.isClientError(code)) {
-            return new Problem(Problem.Kind.BAD_REQUEST, "the request is not valid HTTP (%d)".formatted(code));
+            return new Problem(
+                            Problem.Kind.BAD_REQUEST, "the request is not valid HTTP: " + HttpStatus.getMessage(code))
+                    .status(code);
         }
         return new Problem(Problem.Kind.INTERNAL_ERROR, "see the instance's log");
     }

@@ -26,13 +26,14 @@ final class JsonObjects {
     private static final Defective NOT_READABLE = malformed(NOT_JSON);
     private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
     private static final int NUMBER_CHARS_MAX = 1_000;
-    private static final int NAME_CHARS_MAX = 50_000;
+    /** Without escapes, in UTF-8: Jackson counts bytes. */
+    private static final int NAME_BYTES_MAX = 50_000;
 
     private final JsonFactory json = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(SignalParser.NESTING_MAX)
                     .maxNumberLength(NUMBER_CHARS_MAX)
-                    .maxNameLength(NAME_CHARS_MAX)
+                    .maxNameLength(NAME_BYTES_MAX)
                     .build())
             // Names are hostile input: do not keep them for the life of the process, and do not fail because of their
             // hashes. (The table of names itself is bounded; without it Jackson would decode the bytes first, which is
@@ -63,8 +64,8 @@ final class JsonObjects {
             ParseResult result = fields.read(parser);
             return parser.nextToken() != null ? malformed("something follows the JSON object") : result;
         } catch (StreamConstraintsException e) {
-            return malformed("the value exceeds a limit: nesting of %d, names of %d or numbers of %d characters"
-                    .formatted(SignalParser.NESTING_MAX, NAME_CHARS_MAX, NUMBER_CHARS_MAX));
+            return malformed("the value exceeds a limit: nesting of %d, names of %d bytes or numbers of %d characters"
+                    .formatted(SignalParser.NESTING_MAX, NAME_BYTES_MAX, NUMBER_CHARS_MAX));
         } catch (IOException e) {
             // The parser's own message quotes the content, which must not reach headers or logs.
             return NOT_READABLE;

@@ -12,6 +12,7 @@ import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -38,6 +39,12 @@ import org.slf4j.LoggerFactory;
 public final class Instance implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Instance.class);
 
+    /** A reason for a pause: too few bytes are free. */
+    public static final String DISK_IS_NEARLY_FULL = "the disk is nearly full";
+
+    /** A reason for a pause: inodes or the user's quota are used up. */
+    public static final String DISK_TAKES_NO_FILES = "the disk takes no new files";
+
     private static final Duration CHECK_EVERY = Duration.ofSeconds(1);
     private static final Duration REPLACED_WITHIN = Duration.ofSeconds(30);
     private static final Duration IDLE_MAX = Duration.ofMinutes(1);
@@ -59,6 +66,10 @@ public final class Instance implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final CountDownLatch closing = new CountDownLatch(1);
     private final ThreadFailures failures = new ThreadFailures();
+
+    /** A thread has failed since the disk was checked. Without a failure, no files are created to check it. */
+    private final AtomicBoolean diskIsSuspect = new AtomicBoolean();
+
     private final ThreadReplacement replacement = new ThreadReplacement();
     private final InstanceListener listener;
     private final InstanceNotices notices = new InstanceNotices();
@@ -285,6 +296,7 @@ public final class Instance implements AutoCloseable {
             fatal = failure;
             response = StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
         }
+        diskIsSuspect.set(true);
         listener.threadFailed(response == StreamThreadExceptionResponse.REPLACE_THREAD);
         onThreadFailure.run();
         if (response == StreamThreadExceptionResponse.REPLACE_THREAD) {
@@ -417,17 +429,26 @@ public final class Instance implements AutoCloseable {
         try {
             long free = dir.freeBytes();
             boolean paused = notices.isPausedFor(PauseCause.DISK);
-            if (!paused && free < diskMinFreeBytes) {
-                pauseNow(PauseCause.DISK, "the disk is nearly full");
+            if (paused) {
+                if (free >= diskMinFreeBytes * RESUME_FACTOR && dir.takesFiles()) {
+                    LOG.info("resumed, the disk has room again dir={} free_bytes={}", dir.root(), free);
+                    resume(PauseCause.DISK);
+                }
+            } else if (free < diskMinFreeBytes) {
+                pauseNow(PauseCause.DISK, DISK_IS_NEARLY_FULL);
                 LOG.error(
                         "paused, the disk is nearly full; signals wait in Kafka until there is room dir={} free_bytes={}"
                                 + " needed_bytes={}",
                         dir.root(),
                         free,
                         diskMinFreeBytes);
-            } else if (paused && free >= diskMinFreeBytes * RESUME_FACTOR) {
-                LOG.info("resumed, the disk has room again dir={} free_bytes={}", dir.root(), free);
-                resume(PauseCause.DISK);
+            } else if (diskIsSuspect.getAndSet(false) && !dir.takesFiles()) {
+                pauseNow(PauseCause.DISK, DISK_TAKES_NO_FILES);
+                LOG.error(
+                        "paused, the disk takes no new files; signals wait in Kafka until it does: free inodes (df -i) or quota dir={}"
+                                + " free_bytes={}",
+                        dir.root(),
+                        free);
             }
         } catch (IOException | RuntimeException e) {
             LOG.warn("the free space cannot be read dir={}", dir.root(), e);

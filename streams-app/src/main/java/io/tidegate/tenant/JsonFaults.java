@@ -44,8 +44,9 @@ public final class JsonFaults {
      */
     static String describe(IOException failure, Collection<String> excluded) {
         if (failure instanceof UnrecognizedPropertyException unknown) {
-            return "unknown field '%s'; known: %s"
+            return "%sunknown field '%s'; known: %s"
                     .formatted(
+                            within(unknown),
                             quoted(unknown.getPropertyName()),
                             unknown.getKnownPropertyIds().stream()
                                     .map(Object::toString)
@@ -73,6 +74,13 @@ public final class JsonFaults {
             return rule(failure); // names the config's owner
         }
         return "%s: %s".formatted(field.isEmpty() ? "config" : field, rule(failure));
+    }
+
+    /** Returns the path to the object that has an unknown field, with a colon; empty if it is the config itself. */
+    private static String within(UnrecognizedPropertyException failure) {
+        String field = field(failure);
+        int end = field.length() - quoted(failure.getPropertyName()).length() - 1;
+        return end <= 0 ? "" : field.substring(0, end) + ": ";
     }
 
     /** Returns the path to the field; empty if the failure is that of the whole config. */

@@ -507,7 +507,8 @@ public final class Doctor {
                     Level.FAIL,
                     "disk",
                     "a file in %s cannot be written and synced: %s".formatted(root, FileFault.describe(e)),
-                    "repair the file system: a WAL cannot be durable there");
+                    "free space, inodes (df -i) or quota if they are used up, otherwise repair the file system: a WAL cannot be durable"
+                            + " there");
         }
     }
 

@@ -19,6 +19,7 @@ import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.ToLongFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -31,7 +32,8 @@ import org.jspecify.annotations.Nullable;
  * pieces and merges them by time. Ends when it has found as many as wanted, has examined {@value #LOOKED_AT_MAX} records, or is
  * stopped. A cursor holds the position in each partition, so a search over a long time is split into several short ones.
  *
- * <p>Holds one piece of each partition in memory, with at most as many matching records as wanted. Not thread-safe.
+ * <p>Holds one piece of each partition in memory. Its matching records are at most as many as wanted, and bounded in bytes: a
+ * page of large records ends early. Not thread-safe.
  */
 public final class RejectionSearch {
     /** Records that one call examines. */
@@ -39,6 +41,9 @@ public final class RejectionSearch {
 
     /** The longest text that can be searched for. */
     public static final int TEXT_CHARS_MAX = 200;
+
+    /** The size of the results at which a page ends; it has at least one. The pieces of all partitions share the same bound. */
+    static final long PAGE_BYTES_MAX = 4L * 1024 * 1024;
 
     private static final int PIECE_MIN = 100;
     private static final int PIECE_MAX = 3_200;
@@ -122,12 +127,14 @@ public final class RejectionSearch {
      * One examined record.
      *
      * @param kept null if the record does not match
+     * @param bytes the size of what is kept
      */
     private record ExaminedRecord<T>(
             TopicPartition partition,
             long offset,
             long timestampMs,
-            @Nullable T kept) {}
+            @Nullable T kept,
+            long bytes) {}
 
     private final Query query;
     private final int wanted;
@@ -144,13 +151,15 @@ public final class RejectionSearch {
      * @param cursor {@link Page#next} of the previous call with the same query; null = from the end
      * @param shouldContinue called often; false ends the call early with the rejections found so far
      * @param keep converts a matching record
+     * @param size returns the size of a converted record in bytes
      * @throws IllegalArgumentException if the cursor is invalid
      */
     public <T> Page<T> run(
             Settings settings,
             @Nullable String cursor,
             BooleanSupplier shouldContinue,
-            Function<ConsumerRecord<byte[], byte[]>, T> keep) {
+            Function<ConsumerRecord<byte[], byte[]>, T> keep,
+            ToLongFunction<T> size) {
         List<String> topics = new ArrayList<>(List.of(settings.topics().quotaExceeded()));
         if (query.deadLetters()) {
             topics.add(settings.topics().deadLetter());
@@ -169,6 +178,7 @@ public final class RejectionSearch {
                     (partition, from, to, each) -> reader.readRange(partition, from, to, shouldContinue, each),
                     shouldContinue,
                     keep,
+                    size,
                     topics);
         }
     }
@@ -179,6 +189,7 @@ public final class RejectionSearch {
             RangeReader ranges,
             BooleanSupplier shouldContinue,
             Function<ConsumerRecord<byte[], byte[]>, T> keep,
+            ToLongFunction<T> size,
             List<String> topics) {
         Map<TopicPartition, Long> left =
                 new TreeMap<>(Comparator.comparing(TopicPartition::topic).thenComparingInt(TopicPartition::partition));
@@ -190,13 +201,18 @@ public final class RejectionSearch {
             long begin = begins.getOrDefault(partition, 0L);
             if (begin < end) {
                 left.put(partition, end);
-                backwards.add(new BackwardReader<>(partition, begin, end, ranges, mayGoOn, keep));
+                backwards.add(new BackwardReader<>(
+                        partition, begin, end, ranges, mayGoOn, keep, size, PAGE_BYTES_MAX / ends.size()));
             }
         });
         TimeOrderedMerge<ExaminedRecord<T>> merged = new TimeOrderedMerge<>(backwards, seen -> -seen.timestampMs());
         List<T> found = new ArrayList<>();
+        long foundBytes = 0;
         boolean complete = false;
-        while (found.size() < wanted && lookedAt[0] < LOOKED_AT_MAX && mayGoOn.getAsBoolean()) {
+        while (found.size() < wanted
+                && foundBytes < PAGE_BYTES_MAX
+                && lookedAt[0] < LOOKED_AT_MAX
+                && mayGoOn.getAsBoolean()) {
             ExaminedRecord<T> seen = merged.next();
             // A piece that was read only in part is not merged.
             if (!mayGoOn.getAsBoolean()) {
@@ -210,6 +226,7 @@ public final class RejectionSearch {
             left.put(seen.partition(), seen.offset());
             if (seen.kept() != null) {
                 found.add(seen.kept());
+                foundBytes += seen.bytes();
             }
         }
         left.entrySet().removeIf(place -> place.getValue() <= begins.getOrDefault(place.getKey(), 0L));
@@ -223,6 +240,8 @@ public final class RejectionSearch {
         private final RangeReader ranges;
         private final BooleanSupplier shouldContinue;
         private final Function<ConsumerRecord<byte[], byte[]>, T> keep;
+        private final ToLongFunction<T> size;
+        private final long bytesMax;
         private long end;
         private long piece = PIECE_MIN;
 
@@ -232,13 +251,17 @@ public final class RejectionSearch {
                 long end,
                 RangeReader ranges,
                 BooleanSupplier shouldContinue,
-                Function<ConsumerRecord<byte[], byte[]>, T> keep) {
+                Function<ConsumerRecord<byte[], byte[]>, T> keep,
+                ToLongFunction<T> size,
+                long bytesMax) {
             this.partition = partition;
             this.begin = begin;
             this.end = end;
             this.ranges = ranges;
             this.shouldContinue = shouldContinue;
             this.keep = keep;
+            this.size = size;
+            this.bytesMax = bytesMax;
         }
 
         @Override
@@ -248,17 +271,20 @@ public final class RejectionSearch {
             }
             Deque<ExaminedRecord<T>> forwards = new ArrayDeque<>();
             int[] matching = {0};
+            long[] bytes = {0};
             long[] from = {Math.max(begin, end - piece)};
             ranges.read(partition, from[0], end, record -> {
-                boolean matches = query.matches(record);
-                forwards.add(new ExaminedRecord<>(
-                        partition, record.offset(), record.timestamp(), matches ? keep.apply(record) : null));
-                matching[0] += matches ? 1 : 0;
+                T kept = query.matches(record) ? keep.apply(record) : null;
+                long keptBytes = kept == null ? 0 : size.applyAsLong(kept);
+                forwards.add(new ExaminedRecord<>(partition, record.offset(), record.timestamp(), kept, keptBytes));
+                matching[0] += kept == null ? 0 : 1;
+                bytes[0] += keptBytes;
                 // Older matches than wanted are dropped now and read again when needed.
-                while (matching[0] > wanted) {
+                while (matching[0] > wanted || (bytes[0] > bytesMax && matching[0] > 1)) {
                     ExaminedRecord<T> oldest = forwards.remove();
                     from[0] = oldest.offset() + 1;
                     matching[0] -= oldest.kept() == null ? 0 : 1;
+                    bytes[0] -= oldest.bytes();
                 }
             });
             forwards.descendingIterator().forEachRemaining(into::add);

@@ -36,7 +36,7 @@ final class DeadLetters {
 
     /** Makes a record fit the dead-letter topic: truncates the value first, then drops the producer's headers and key. */
     static Record<byte[], byte[]> fit(Record<byte[], byte[]> record, long bytesMax) {
-        long surplus = RecordSizes.of(record.key(), record.value(), record.headers()) - bytesMax;
+        long surplus = RecordSizes.sent(record.key(), record.value(), record.headers()) - bytesMax;
         if (surplus <= 0) {
             return record;
         }

@@ -9,7 +9,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
 import java.util.TreeMap;
@@ -30,16 +33,21 @@ import org.jspecify.annotations.Nullable;
  * {root}/.tidegate/quarantine/    {@link Quarantine}: copies of all bytes removed from a segment
  * {root}/.tidegate/streams/       Kafka Streams' own state
  * {root}/.tidegate/lib/           RocksDB's native library
+ * {root}/.tidegate/archive        only in an archive: the identity of the directory that it was exported from
  * </pre>
  *
  * No symbolic link below the root is followed. Thread-safe.
  */
 public final class DataDir {
+    /** Enough for the segments of a few tenants. */
+    private static final int PROBE_FILES = 16;
+
     private final Path root;
     private final WalListener listener;
     private final DurableFiles files;
     private final DirectoryLock lock;
     private final DirectoryIdentity identity;
+    private final DirectoryIdentity archive;
     private final Quarantine quarantine;
     private final UndurableTenants undurable;
 
@@ -53,6 +61,7 @@ public final class DataDir {
         files = new DurableFiles(this.root);
         lock = new DirectoryLock(this.root, own().resolve("lock"), files);
         identity = new DirectoryIdentity(this.root, own().resolve("identity"), files);
+        archive = new DirectoryIdentity(this.root, own().resolve("archive"), files);
         quarantine = new Quarantine(own().resolve("quarantine"), files, listener);
         undurable = new UndurableTenants(checkpoints(), files);
     }
@@ -236,9 +245,60 @@ public final class DataDir {
         return lock.holder();
     }
 
-    /** Binds the directory to its owner at the first start, and checks the owner at each later one. */
+    /**
+     * Binds the directory to its owner at the first start, and checks the owner at each later one.
+     *
+     * @throws WalException naming the difference; or if the directory has segments, and no owner
+     */
     public void bind(Map<String, String> owner) {
+        if (!identity.exists() && hasSegments()) {
+            throw WalException.rejected(
+                    ("the directory %s has segments, and no %s: it is an archive, or a part of a data directory. Nothing was"
+                                    + " changed. Restore the whole data directory, or set data.dir to an empty one: the files are"
+                                    + " rebuilt from signals-accepted")
+                            .formatted(root, own().resolve("identity")));
+        }
         identity.bind(owner);
+    }
+
+    private boolean hasSegments() {
+        try {
+            for (TenantId tenant : tenants()) {
+                if (!segments(tenant).isEmpty()) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (IOException e) {
+            throw WalException.io("reading", root, e);
+        }
+    }
+
+    /** Returns the identity of the instances that wrote the segments; empty if it is unknown. */
+    Map<String, String> origin() throws IOException {
+        return identity.exists() ? identity.values() : archive.values();
+    }
+
+    /**
+     * Binds an archive to the origin of its segments, and checks it at each later export: after a reset, or in another cluster, the
+     * same sequence numbers have other signals.
+     *
+     * @throws WalException naming the difference
+     */
+    void bindArchive(Map<String, String> origin) throws IOException {
+        Map<String, String> known = archive.values();
+        if (known.isEmpty() && !origin.isEmpty()) {
+            archive.write(origin);
+        }
+        known.forEach((name, value) -> {
+            String now = origin.get(name);
+            if (now != null && !now.equals(value)) {
+                throw WalException.rejected(
+                        ("the archive %s has records of something else: its %s is %s, that of the exported directory is %s."
+                                        + " Nothing was changed. Export to another directory")
+                                .formatted(root, name, value, now));
+            }
+        });
     }
 
     /**
@@ -264,9 +324,41 @@ public final class DataDir {
                 : free;
     }
 
-    /** Whether an instance was ever started with the directory. An archive of segments has neither of these files. */
+    /**
+     * Whether the file systems of WAL and state take new files: they may have free bytes but no inodes, or the quota of the user
+     * may be used up. Creates some empty files and removes them.
+     *
+     * @throws IOException if files cannot be created for another reason
+     */
+    public boolean takesFiles() throws IOException {
+        return takesFiles(own()) && (!Files.isDirectory(streamsState()) || takesFiles(streamsState()));
+    }
+
+    private static boolean takesFiles(Path directory) throws IOException {
+        List<Path> created = new ArrayList<>();
+        try {
+            for (int i = 0; i < PROBE_FILES; i++) {
+                Path file = directory.resolve(".probe-" + i);
+                Files.newByteChannel(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)
+                        .close();
+                created.add(file);
+            }
+            return true;
+        } catch (IOException e) {
+            if (FileFault.isFull(e)) {
+                return false;
+            }
+            throw e;
+        } finally {
+            for (Path file : created) {
+                Files.deleteIfExists(file);
+            }
+        }
+    }
+
+    /** Whether an instance was ever started with the directory. One that has rejected an archive has only locked it. */
     boolean isOfInstance() {
-        return isBound() || Files.exists(own().resolve("lock"), LinkOption.NOFOLLOW_LINKS);
+        return isBound() || (!archive.exists() && Files.exists(own().resolve("lock"), LinkOption.NOFOLLOW_LINKS));
     }
 
     /** Whether the directory contains any file of an instance. */

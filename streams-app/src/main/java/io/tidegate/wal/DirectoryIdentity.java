@@ -49,13 +49,25 @@ final class DirectoryIdentity {
                 compare(expected, read());
                 return;
             }
-            StringBuilder text = new StringBuilder();
-            expected.forEach(
-                    (name, value) -> text.append(name).append('=').append(value).append('\n'));
-            files.replace(path, text.toString().getBytes(StandardCharsets.UTF_8));
+            write(expected);
         } catch (IOException e) {
             throw WalException.io("reading", path, e);
         }
+    }
+
+    /** Returns the values without the format; empty if there is no identity. */
+    Map<String, String> values() throws IOException {
+        Map<String, String> values = exists() ? read() : new TreeMap<>();
+        values.remove(FORMAT_NAME);
+        return values;
+    }
+
+    void write(Map<String, String> values) throws IOException {
+        StringBuilder text = new StringBuilder();
+        new TreeMap<>(values)
+                .forEach((name, value) ->
+                        text.append(name).append('=').append(value).append('\n'));
+        files.replace(path, text.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /**

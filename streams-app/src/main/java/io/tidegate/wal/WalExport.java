@@ -39,7 +39,11 @@ public final class WalExport {
      * @throws WalException if it is a data directory that an instance uses
      */
     public WalExport(DataDir from, DataDir to) {
-        if (to.root().startsWith(from.root()) || to.isOfInstance()) {
+        if (to.root().startsWith(from.root())) {
+            throw WalException.rejected("%s is, or is inside, the exported directory %s: export to another one"
+                    .formatted(to.root(), from.root()));
+        }
+        if (to.isOfInstance()) {
             throw WalException.rejected(
                     "%s is the data directory of an instance: export to another one".formatted(to.root()));
         }
@@ -51,9 +55,11 @@ public final class WalExport {
      * Exports one tenant.
      *
      * @param progress receives the number of bytes after each step
-     * @throws WalException if stored bytes are damaged or missing, or if the archive has other records
+     * @throws WalException if stored bytes are damaged or missing, if the archive has other records, or if records between those
+     *     of the archive and those of the source are in neither
      */
     public Report export(TenantId tenant, LongConsumer progress) throws IOException {
+        to.bindArchive(from.origin());
         NavigableSet<SegmentName> names = from.segments(tenant);
         Report report = new Report(0, 0, 0, 0, -1, -1);
         if (names.isEmpty()) {
@@ -73,6 +79,9 @@ public final class WalExport {
             boolean written;
             try {
                 state = durablePart(tenant, name, source, end, name.equals(names.last()), progress);
+                if (state.records() > 0 && report.segments() == 0) {
+                    requireContinuation(tenant, name);
+                }
                 written = state.records() > 0 && write(tenant, name, source, state);
             } catch (NoSuchFileException e) {
                 requirePruned(tenant, name, e);
@@ -108,6 +117,24 @@ public final class WalExport {
         NavigableSet<SegmentName> left = from.segments(tenant);
         if (!left.isEmpty() && left.first().compareTo(name) <= 0) {
             throw missing;
+        }
+    }
+
+    /** Checks that the first segment of the source follows those of the archive: a hole in it would look like damage. */
+    private void requireContinuation(TenantId tenant, SegmentName first) throws IOException {
+        NavigableSet<SegmentName> archived = to.segments(tenant);
+        if (archived.isEmpty() || first.firstSeq() <= archived.last().firstSeq()) {
+            return;
+        }
+        SegmentName last = archived.last();
+        long end = content(tenant, last, to.walOf(tenant).resolve(last.fileName()), Long.MAX_VALUE)
+                .nextSeq();
+        if (first.firstSeq() > end) {
+            throw WalException.rejected(
+                    ("tenant %s: the archive %s ends with the sequence number %d, and the WAL begins with %d: the records in between"
+                                    + " were pruned before they were exported. Nothing was changed. Export the tenant to another"
+                                    + " directory")
+                            .formatted(tenant, to.root(), end - 1, first.firstSeq()));
         }
     }
 

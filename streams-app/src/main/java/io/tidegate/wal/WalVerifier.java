@@ -273,7 +273,7 @@ public final class WalVerifier {
                 for (Path entry : entries) {
                     SegmentName name = SegmentName.tryParse(entry.getFileName().toString());
                     if (name == null) {
-                        damaged(entry, 0, "the name is not a segment's");
+                        damaged(entry, 0, "the name is not a segment's; if the file is not Tidegate's, remove it");
                     } else if (!Files.isRegularFile(entry, LinkOption.NOFOLLOW_LINKS)) {
                         damaged(entry, 0, "a regular file is expected, not a link or a directory");
                         names.remove(name);

@@ -55,6 +55,32 @@ class RejectionJsonTest {
     }
 
     @Test
+    void headersOfAProducerNeitherHideTidegatesOwnNorExceedTheBound() {
+        ConsumerRecord<byte[], byte[]> record = new ConsumerRecord<>(
+                "quota-exceeded",
+                0,
+                7,
+                new byte[100_000],
+                "\u0001".repeat(100_000).getBytes(UTF_8));
+        for (int i = 0; i < 1_000; i++) {
+            record.headers().add("tidegate.replays", "\u0001".repeat(5_000).getBytes(UTF_8));
+            record.headers()
+                    .add("\u0001".repeat(5_000) + i, "\u0001".repeat(5_000).getBytes(UTF_8));
+        }
+        record.headers().add(TidegateHeaders.REASON, "rate_limited".getBytes(UTF_8));
+        record.headers().add(TidegateHeaders.MESSAGE, "above the rate".getBytes(UTF_8));
+
+        JsonNode json = new RejectionJson(tenant -> null).of(record);
+
+        assertThat(json.path("headers").findValuesAsText("name"))
+                .hasSize(64 + 24)
+                .endsWith(TidegateHeaders.REASON, TidegateHeaders.MESSAGE)
+                .allSatisfy(name -> assertThat(name.length()).isLessThanOrEqualTo(256));
+        assertThat(json.path("header_count").asInt()).isEqualTo(2_002);
+        assertThat(json.toString().length()).as("what the dashboard takes").isLessThan(1 << 20);
+    }
+
+    @Test
     void bytesThatAreNotTextAreCutAtTheBound() {
         byte[] value = new byte[20_000];
         Arrays.fill(value, (byte) 0x80);

@@ -238,6 +238,18 @@ final class WalCommandTest {
     }
 
     @Test
+    void exportsTheOtherTenantsIfOneIsDamaged(@TempDir Path archive) throws IOException {
+        flip(segments().get(1), 100);
+
+        Cli run = Cli.run("wal", "export", "--data-dir", root.toString(), "--to", archive.toString());
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.DAMAGE);
+        assertThat(run.err()).contains("damage in the WAL: tenant t42").doesNotContain("tenant t0");
+        assertThat(run.out()).contains(LARGEST.decimal()).doesNotContain(" 42 ");
+        assertThat(new DataDir(archive).tenants()).contains(TenantId.DEFAULT, LARGEST);
+    }
+
+    @Test
     void stopsPrintingAtDamage() throws IOException {
         Path segment = segments().get(1);
         flip(segment, 70);

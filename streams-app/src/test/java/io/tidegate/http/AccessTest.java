@@ -178,6 +178,30 @@ final class AccessTest {
     }
 
     @Test
+    void aPublicRequestIsAnsweredWhateverItsToken() throws IOException {
+        Access access = with("ops admin %s\n".formatted(ADMIN));
+
+        assertThat(access.anybody(headers("Authorization", "Bearer of-long-ago"), false)
+                        .role())
+                .isEqualTo(Role.PUBLIC);
+        assertProblem(() -> access.anybody(headers("Sec-Fetch-Site", "cross-site"), false), Problem.Kind.CROSS_SITE);
+        assertProblem(
+                () -> Access.of(settings(null)).anybody(headers("Host", "evil.example"), false),
+                Problem.Kind.HOST_NOT_ALLOWED);
+    }
+
+    /** A gateway may have added its own to that of the client. */
+    @Test
+    void severalTokensAreRejected() throws IOException {
+        Access access = with("ops admin %s\nacme tenant:42 %s\n".formatted(ADMIN, TENANT));
+
+        assertProblem(
+                () -> access.principal(
+                        headers("Authorization", "Bearer " + ADMIN, "Authorization", "Bearer " + TENANT), false),
+                Problem.Kind.BAD_REQUEST);
+    }
+
+    @Test
     void instancesKnowEachOtherByTheFirstAdminAlsoWhileTokensAreReplaced() throws IOException {
         Access before = with("old admin old-0123456789abcdef\n");
         Access during = with("old admin old-0123456789abcdef\nnew admin new-0123456789abcdef\n");

@@ -101,6 +101,9 @@ final class FrontTest {
                 .add("GET", "/v1/broken", Role.READ, call -> {
                     throw new IllegalStateException("secret detail");
                 })
+                .add("GET", "/v1/too-large", Role.READ, call -> {
+                    throw new OutOfMemoryError("secret detail");
+                })
                 .add("PUT", "/v1/things/{id}", Role.ADMIN, call -> Reply.text(200, "" + call.body().length))
                 .addStream("/v1/stream", Role.READ, call -> (request, response, callback) -> {
                     EventStream stream = new EventStream(response, callback);
@@ -443,7 +446,12 @@ final class FrontTest {
                 "*|true|false",
                 "\"4\", \"5\"|true|false",
                 "\"4\"|false|true",
-                "W/\"5\"|false|false"
+                "W/\"5\"|false|false",
+                "abc*|false|true",
+                "*abc|false|true",
+                "x\"5\"|false|true",
+                "\"5\" \"6\"|false|true",
+                "''|false|true"
             })
     void conditionsAreLists(String header, boolean matches, boolean noneMatches) {
         List<String> items = EntityTags.of(HttpFields.build().add("If-Match", header), HttpHeader.IF_MATCH);
@@ -472,7 +480,68 @@ final class FrontTest {
         serve();
 
         assertThat(raw("GET /livez HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n".formatted("x".repeat(100_000))))
-                .startsWith("HTTP/1.1 431");
+                .startsWith("HTTP/1.1 431")
+                .contains("\"status\":431");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "/v1/things/7;a=b",
+                "/v1/things;a/7",
+                "/v1/x/../things/7",
+                "/./v1/things/7",
+                "/v1/things/.",
+                "/v1/.."
+            })
+    void aPathThatAProxyReadsInAnotherWayIsRejected(String path) throws Exception {
+        serve();
+
+        assertThat(raw("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".formatted(path)))
+                .startsWith("HTTP/1.1 400")
+                .contains("\"id\":\"bad_request\"");
+    }
+
+    @Test
+    void aNameMayContainDots() throws Exception {
+        serve();
+
+        assertThat(send(request("/v1/things/..a.b..")).body()).isEqualTo("..a.b..");
+    }
+
+    @Test
+    void aBodyInAnUnknownEncodingIsRejected() throws Exception {
+        serve();
+        String put = """
+                PUT /v1/things/7 HTTP/1.1\r
+                Host: localhost\r
+                Connection: close\r
+                Content-Type: application/json\r
+                %s\r
+                \r
+                2\r
+                {}\r
+                0\r
+                \r
+                """;
+
+        assertThat(raw(put.formatted("Transfer-Encoding: chunked"))).startsWith("HTTP/1.1 200");
+        assertThat(raw(put.formatted("Transfer-Encoding: gzip, chunked"))).startsWith("HTTP/1.1 400");
+        assertThat(raw(put.formatted("Transfer-Encoding: chunked\r\nContent-Encoding: gzip")))
+                .startsWith("HTTP/1.1 415");
+        assertThat(raw(put.formatted("Transfer-Encoding: chunked\r\nContent-Encoding: identity")))
+                .startsWith("HTTP/1.1 200");
+    }
+
+    @Test
+    void aRequestThatExhaustsTheMemoryIsAnswered() throws Exception {
+        serve();
+
+        HttpResponse<String> response = send(request("/v1/too-large"));
+
+        assertThat(response.statusCode()).isEqualTo(500);
+        assertThat(problem(response).path("id").asText()).isEqualTo("internal_error");
+        assertThat(response.body()).doesNotContain("secret");
     }
 
     @Test

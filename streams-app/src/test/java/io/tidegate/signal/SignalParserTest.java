@@ -199,7 +199,10 @@ class SignalParserTest {
     @Test
     void rejectsHugeNamesAndNumbers() {
         assertThat(defective(json("{'" + "n".repeat(50_001) + "':1}")).message())
-                .contains("names of 50000");
+                .contains("names of 50000 bytes");
+        assertThat(defective(json("{'" + "€".repeat(16_667) + "':1}")).message())
+                .contains("names of 50000 bytes");
+        assertThat(parsed(json("{'" + "€".repeat(16_666) + "':1}")).tenantId()).isNull();
         assertThat(defective(json("{'x':" + "7".repeat(1_001) + "}")).message()).contains("numbers of 1000");
         assertThat(defective(json("{'tenant_id':" + "7".repeat(900) + "}")).defect())
                 .isEqualTo(Defect.TENANT_INVALID);

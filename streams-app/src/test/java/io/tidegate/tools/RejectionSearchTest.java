@@ -31,6 +31,7 @@ class RejectionSearchTest {
 
     private final Map<TopicPartition, List<ConsumerRecord<byte[], byte[]>>> log = new HashMap<>();
     private final AtomicInteger readCount = new AtomicInteger();
+    private long resultBytes = 1_000;
 
     private void add(int partition, long timestampMs, String tenant, String reason, String value) {
         TopicPartition at = new TopicPartition(TOPICS.get(0), partition);
@@ -77,7 +78,25 @@ class RejectionSearchTest {
                                 }),
                         goesOn,
                         ConsumerRecord::timestamp,
+                        kept -> resultBytes,
                         TOPICS);
+    }
+
+    @Test
+    void largeRejectionsMakeShorterPagesAndNoneIsLeftOut() {
+        List<Long> expected = new ArrayList<>();
+        for (long ms = 1; ms <= 300; ms++) {
+            add((int) ms % 3, ms, "42", "rate_limited", "{}");
+            expected.add(ms);
+        }
+        Collections.reverse(expected);
+        resultBytes = RejectionSearch.PAGE_BYTES_MAX / 7;
+        assertThat(page(ALL, 100, null, () -> true).found()).hasSize(8).isEqualTo(expected.subList(0, 8));
+        assertThat(all(ALL, 100)).isEqualTo(expected);
+
+        resultBytes = 2 * RejectionSearch.PAGE_BYTES_MAX;
+        assertThat(page(ALL, 100, null, () -> true).found()).hasSize(1);
+        assertThat(all(ALL, 100)).isEqualTo(expected);
     }
 
     private List<Long> all(Query query, int wanted) {

@@ -58,6 +58,18 @@ class DeadLettersTest {
     }
 
     @Test
+    void countsManyHeadersByTheirBytesAlone() {
+        RecordHeaders headers = new RecordHeaders();
+        for (int i = 0; i < 16_000; i++) {
+            headers.add("h", new byte[0]);
+        }
+        Record<byte[], byte[]> record = new Record<>(new byte[10], new byte[500], 17L, headers);
+
+        assertThat(DeadLetters.fit(record, 250_000)).isSameAs(record);
+        assertThat(RecordSizes.of(record.key(), record.value(), headers)).isGreaterThan(1_000_000);
+    }
+
+    @Test
     void truncatesTheValueFirstAndReportsItsLength() {
         Record<byte[], byte[]> record = record(10, 5_000, 87);
         Record<byte[], byte[]> fitting = DeadLetters.fit(record, BYTES_MAX);

@@ -181,6 +181,24 @@ class DataDirTest {
     }
 
     @Test
+    void segmentsWithoutAnIdentityAreNotAdopted() throws IOException {
+        Path segment = dir.walOf(TenantId.of(42)).resolve(new SegmentName(0, 3).fileName());
+        Files.createDirectories(segment.getParent());
+        Files.write(segment, new byte[5]);
+
+        assertThatThrownBy(() -> dir.bind(Map.of("cluster", "c1")))
+                .isInstanceOfSatisfying(
+                        WalException.class, e -> assertThat(e.kind()).isEqualTo(WalException.Kind.REJECTED))
+                .hasMessageContaining("it is an archive, or a part of a data directory");
+        assertThat(dir.isBound()).isFalse();
+
+        Files.delete(segment);
+        dir.bind(Map.of("cluster", "c1"));
+        Files.write(segment, new byte[5]);
+        dir.bind(Map.of("cluster", "c1"));
+    }
+
+    @Test
     void writesTheIdentityAsLinesOfText() throws IOException {
         dir.bind(Map.of("topic", "t1", "cluster", "c1"));
 

@@ -12,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.header.Header;
@@ -124,6 +125,62 @@ final class WalExportTest {
         assertThat(Files.readAttributes(sealed, java.nio.file.attribute.BasicFileAttributes.class)
                         .fileKey())
                 .isEqualTo(sealedFile);
+        assertThat(export().written()).isZero();
+    }
+
+    @Test
+    void recordsThatWerePrunedBeforeTheyWereExportedAreReportedAndLeaveNoHole() throws IOException {
+        write(source(), 25, 25, "v");
+        export();
+        try (Shard shard = new Shard(source(), SHARD, SETTINGS)) {
+            append(shard, 25, 53, "v");
+            shard.checkpoint(53);
+        }
+        for (Path pruned : files(source()).subList(0, 4)) {
+            Files.delete(pruned);
+        }
+
+        assertThatThrownBy(this::export)
+                .hasMessageContaining("ends with the sequence number 24, and the WAL begins with 40")
+                .hasMessageContaining("Export the tenant to another directory");
+        assertThat(values(archive())).hasSize(25);
+        assertThat(new WalVerifier(archive(), null).verify(TENANT, bytes -> {}).damage())
+                .isEmpty();
+    }
+
+    /** After a reset, the same sequence numbers have other signals. */
+    @Test
+    void anotherOriginIsRejectedBeforeAnythingIsWritten() throws IOException {
+        source().bind(Map.of("topic.id", "t1"));
+        write(source(), 25, 25, "v");
+        export();
+        DataDir other = new DataDir(root.resolve("other"));
+        other.bind(Map.of("topic.id", "t2"));
+        write(other, 33, 33, "w");
+        List<String> before = values(archive());
+
+        assertThatThrownBy(() -> new WalExport(other, archive()).export(TENANT, bytes -> {}))
+                .hasMessageContaining("its topic.id is t1, that of the exported directory is t2");
+
+        assertThat(values(archive())).isEqualTo(before);
+        assertThat(export().written()).isZero();
+
+        // An archive keeps its origin when it is exported again.
+        DataDir second = new DataDir(root.resolve("second"));
+        new WalExport(archive(), second).export(TENANT, bytes -> {});
+        assertThatThrownBy(() -> new WalExport(other, second).export(TENANT, bytes -> {}))
+                .hasMessageContaining("its topic.id is t1");
+    }
+
+    @Test
+    void noInstanceAdoptsAnArchiveAndItStaysOne() throws IOException {
+        source().bind(Map.of("topic.id", "t1"));
+        write(source(), 25, 25, "v");
+        export();
+
+        archive().lock().close();
+        assertThatThrownBy(() -> archive().bind(Map.of("topic.id", "t1"))).hasMessageContaining("it is an archive");
+
         assertThat(export().written()).isZero();
     }
 

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
@@ -81,6 +82,43 @@ final class DiskFaultTest {
             scene.settleAndCheck();
         } finally {
             run("umount", "-l", full.toString());
+        }
+    }
+
+    /** Bytes are left, but no file can be created. */
+    @Test
+    void aDiskWithoutInodesPausesTheInstance(TestInfo test) throws Exception {
+        Path full = Files.createDirectories(temp.resolve("data-a"));
+        assumeThat(run("mount", "-t", "tmpfs", "-o", "size=192m,nr_inodes=4000", "tmpfs", full.toString()))
+                .as("mounting a small file system, which only root can")
+                .isZero();
+        try (FaultScene scene = scene(test, "disk.min.free.bytes=" + (16L << 20))) {
+            TidegateProcess instance = scene.startInstance("a");
+            scene.awaitProgress("start");
+            Path ballast = Files.createDirectory(full.resolve("ballast"));
+            useUpInodes(ballast);
+            // The next state or segment needs a file.
+            awaitMore(instance, "paused, the disk takes no new files", 0);
+            try (Stream<Path> files = Files.walk(ballast)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+            awaitMore(instance, "resumed, the disk has room again", 0);
+            scene.awaitProgress("with inodes again");
+            scene.settleAndCheck();
+        } finally {
+            run("umount", "-l", full.toString());
+        }
+    }
+
+    private static void useUpInodes(Path dir) {
+        try {
+            for (int i = 0; ; i++) {
+                Files.createFile(dir.resolve(Integer.toString(i)));
+            }
+        } catch (IOException e) {
+            // until there are none
         }
     }
 
