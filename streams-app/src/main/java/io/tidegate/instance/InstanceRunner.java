@@ -30,6 +30,8 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.streams.StreamsConfig;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Starts an instance in the order that its guarantees require. First the data directory is locked. Then the HTTP server
@@ -37,6 +39,8 @@ import org.jspecify.annotations.Nullable;
  * Last, records flow. Closes in reverse order.
  */
 public final class InstanceRunner implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(InstanceRunner.class);
+
     private final StartedParts parts;
     private final @Nullable HttpServer http;
     private final Instance instance;
@@ -79,6 +83,12 @@ public final class InstanceRunner implements AutoCloseable {
         TopicSetup.Outcome topics = setup.ensure();
         setup.applyGroupSettings();
         dir.bind(setup.identity());
+        if (dir.separateFromOriginal()) {
+            LOG.warn(
+                    "the data directory is a copy: this instance gets an identity of its own in the group, next to that of the original"
+                            + " dir={}",
+                    dir.root());
+        }
         RocksDbLibrary.loadFrom(dir.libraries());
         setup.checkContinuity(dir.appliedOffsets(), topics.recreated());
         setup.settle();

@@ -33,12 +33,16 @@ import org.jspecify.annotations.Nullable;
  * {root}/.tidegate/quarantine/    {@link Quarantine}: copies of all bytes removed from a segment
  * {root}/.tidegate/streams/       Kafka Streams' own state
  * {root}/.tidegate/lib/           RocksDB's native library
+ * {root}/.tidegate/place          {@link DirectoryPlace}: by which a copy is told from the original
  * {root}/.tidegate/archive        only in an archive: the identity of the directory that it was exported from
  * </pre>
  *
  * No symbolic link below the root is followed. Thread-safe.
  */
 public final class DataDir {
+    /** The file in which Kafka Streams stores the id of its process, from which transactional ids follow. */
+    static final String PROCESS_FILE = "kafka-streams-process-metadata";
+
     /** Enough for the segments of a few tenants. */
     private static final int PROBE_FILES = 16;
 
@@ -48,6 +52,7 @@ public final class DataDir {
     private final DirectoryLock lock;
     private final DirectoryIdentity identity;
     private final DirectoryIdentity archive;
+    private final DirectoryPlace place;
     private final Quarantine quarantine;
     private final UndurableTenants undurable;
 
@@ -61,6 +66,7 @@ public final class DataDir {
         files = new DurableFiles(this.root);
         lock = new DirectoryLock(this.root, own().resolve("lock"), files);
         identity = new DirectoryIdentity(this.root, own().resolve("identity"), files);
+        place = new DirectoryPlace(own(), own().resolve("place"), files);
         archive = new DirectoryIdentity(this.root, own().resolve("archive"), files);
         quarantine = new Quarantine(own().resolve("quarantine"), files, listener);
         undurable = new UndurableTenants(checkpoints(), files);
@@ -259,6 +265,29 @@ public final class DataDir {
                             .formatted(root, own().resolve("identity")));
         }
         identity.bind(owner);
+    }
+
+    /**
+     * Gives a copy of a data directory an identity of its own in Kafka's group: two processes with the same one would fence each
+     * other without end. To be called with the {@linkplain #lock lock}, before Kafka Streams starts.
+     *
+     * @return whether the directory is a copy
+     */
+    public boolean separateFromOriginal() {
+        try {
+            boolean isCopy = place.isCopy();
+            if (isCopy && Files.isDirectory(streamsState(), LinkOption.NOFOLLOW_LINKS)) {
+                try (DirectoryStream<Path> applications = Files.newDirectoryStream(streamsState())) {
+                    for (Path application : applications) {
+                        Files.deleteIfExists(application.resolve(PROCESS_FILE));
+                    }
+                }
+            }
+            place.store();
+            return isCopy;
+        } catch (IOException e) {
+            throw WalException.io("reading", own(), e);
+        }
     }
 
     private boolean hasSegments() {

@@ -199,6 +199,35 @@ class DataDirTest {
     }
 
     @Test
+    void aCopyLosesTheIdOfTheProcessAndARenamedDirectoryKeepsIt() throws IOException {
+        Assumptions.assumeTrue(
+                FileSystems.getDefault().supportedFileAttributeViews().contains("unix"));
+        dir.lock().close();
+        Path id =
+                Files.createDirectories(dir.streamsState().resolve("tidegate")).resolve(DataDir.PROCESS_FILE);
+        Files.writeString(id, "{}");
+        assertThat(dir.separateFromOriginal()).isFalse();
+        assertThat(dir.separateFromOriginal()).isFalse();
+        assertThat(id).exists();
+
+        Path renamed = Files.move(root, temporary.resolve("renamed"));
+        assertThat(new DataDir(renamed).separateFromOriginal()).isFalse();
+        assertThat(renamed.resolve(root.relativize(id))).exists();
+
+        Path copy = temporary.resolve("copy");
+        try (Stream<Path> all = Files.walk(renamed)) {
+            for (Path path : all.toList()) {
+                Files.copy(path, copy.resolve(renamed.relativize(path)));
+            }
+        }
+        assertThat(new DataDir(copy).separateFromOriginal()).isTrue();
+        assertThat(copy.resolve(root.relativize(id))).doesNotExist();
+        assertThat(new DataDir(copy).separateFromOriginal()).isFalse();
+        assertThat(new DataDir(renamed).separateFromOriginal()).isFalse();
+        assertThat(renamed.resolve(root.relativize(id))).exists();
+    }
+
+    @Test
     void writesTheIdentityAsLinesOfText() throws IOException {
         dir.bind(Map.of("topic", "t1", "cluster", "c1"));
 
