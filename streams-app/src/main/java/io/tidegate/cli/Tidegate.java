@@ -22,6 +22,7 @@ import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
@@ -137,12 +138,15 @@ public final class Tidegate implements Runnable {
                     isNeeded.test(command.name()) ? new CommandLine(type) : new CommandLine(described(command)));
         }
         withVersion(commandLine);
+        // One lambda for each: with two of the same method, Java 17 crashes when it writes an archive of classes.
+        ITypeConverter<Integer> ints = Amounts::wholeInt;
+        ITypeConverter<Long> longs = Amounts::wholeLong;
         return commandLine
                 .setCaseInsensitiveEnumValuesAllowed(true)
-                .registerConverter(Integer.class, Amounts::wholeInt)
-                .registerConverter(int.class, Amounts::wholeInt)
-                .registerConverter(Long.class, Amounts::wholeLong)
-                .registerConverter(long.class, Amounts::wholeLong)
+                .registerConverter(Integer.class, ints)
+                .registerConverter(int.class, ints)
+                .registerConverter(Long.class, longs)
+                .registerConverter(long.class, longs)
                 // A label may begin with @.
                 .setExpandAtFiles(false)
                 .setUsageHelpAutoWidth(true)
