@@ -37,6 +37,8 @@ class LanguageTest {
             "Dockerfile");
 
     /** Files with one of these extensions, or without an extension: scripts. */
+    private static final Pattern TWO_COMMENTS = Pattern.compile("\\*/\\s*/\\*\\*");
+
     private static final Pattern TEXT =
             Pattern.compile(".*(\\.(md|java|yaml|yml|json|js|html|css|sh|py|properties|service|conf)|/[^./]+)");
 
@@ -137,6 +139,28 @@ class LanguageTest {
         assertThat(findings(name, "\n" + text))
                 .anySatisfy(finding ->
                         assertThat(finding).startsWith(name + ":2: ").endsWith("(write: a noun or a verb first)"));
+    }
+
+    /** Newer compilers than that of the build warn of it, and the image is built with one. */
+    @Test
+    void noDocumentationCommentIsFollowedByAnother() throws IOException {
+        List<Path> findings = new ArrayList<>();
+        for (String directory : List.of("streams-app/src", "topology-tests/src", "benchmarks")) {
+            try (Stream<Path> walk = Files.walk(ROOT.resolve(directory))) {
+                for (Path file : walk.filter(path -> path.toString().endsWith(".java"))
+                        .filter(path -> !path.endsWith(THIS_FILE))
+                        .toList()) {
+                    if (TWO_COMMENTS.matcher(Files.readString(file)).find()) {
+                        findings.add(file);
+                    }
+                }
+            }
+        }
+
+        assertThat(findings).isEmpty();
+        assertThat(TWO_COMMENTS.matcher("/** One. */\n/** Two. */").find()).isTrue();
+        assertThat(TWO_COMMENTS.matcher("/** One. */\nint one;\n/** Two. */").find())
+                .isFalse();
     }
 
     @Test

@@ -69,7 +69,6 @@ public final class TidegateHeaders {
     public static final String BY = "tidegate.by";
 
     /** The prefix of all names except {@link #TENANT_CLAIM}. */
-    /** Begins the names of all of Tidegate's headers. */
     public static final String PREFIX = "tidegate.";
 
     /** The headers with this prefix that stay on a rejected or dead-lettered record: they came with the signal. */
