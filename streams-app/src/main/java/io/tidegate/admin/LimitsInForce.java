@@ -20,6 +20,7 @@ public final class LimitsInForce {
     private enum Origin {
         /** The tenant's own config. */
         TENANT,
+        /** The tenant's plan. */
         PLAN,
         /** The config of the default tenant. */
         DEFAULT,

@@ -1,6 +1,8 @@
 package io.tidegate.api;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.util.RawValue;
 import io.tidegate.http.Access.Role;
 import io.tidegate.http.Call;
 import io.tidegate.http.Json;
@@ -10,6 +12,7 @@ import io.tidegate.http.Routes;
 import io.tidegate.tools.RejectionSearch;
 import io.tidegate.tools.RejectionSearch.Page;
 import io.tidegate.tools.RejectionSearch.Query;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -54,7 +57,7 @@ final class RejectionSearchApi implements AutoCloseable {
                 text == null ? "" : text);
         RejectionSearch search = new RejectionSearch(query, call.query("limit", LIMIT_DEFAULT, 1, LIMIT_MAX));
         String cursor = call.query("cursor");
-        Page<ObjectNode> page;
+        Page<byte[]> page;
         try {
             page = longWork.run(call.principal(), () -> {
                 long endNanos = System.nanoTime() + PAGE_WITHIN.toNanos();
@@ -62,14 +65,15 @@ final class RejectionSearchApi implements AutoCloseable {
                         api.settings,
                         cursor,
                         () -> System.nanoTime() - endNanos < 0,
-                        rejectionJson::of,
-                        json -> Json.bytes(json).length);
+                        record -> Json.bytes(rejectionJson.of(record)),
+                        bytes -> bytes.length);
             });
         } catch (IllegalArgumentException e) {
             throw new Problem(Problem.Kind.BAD_REQUEST, String.valueOf(e.getMessage()), e).member("field", "cursor");
         }
         ObjectNode json = Json.object();
-        json.putArray("rejections").addAll(page.found());
+        ArrayNode rejections = json.putArray("rejections");
+        page.found().forEach(bytes -> rejections.addRawValue(new RawValue(new String(bytes, StandardCharsets.UTF_8))));
         json.put("looked_at", page.lookedAt());
         json.put("next", page.next());
         return Reply.json(json);

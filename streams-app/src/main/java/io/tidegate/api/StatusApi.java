@@ -10,7 +10,7 @@ import io.tidegate.http.Reply;
 import io.tidegate.http.Routes;
 import io.tidegate.metrics.InstanceMetrics;
 import io.tidegate.streams.GroupProgress;
-import io.tidegate.streams.Instance;
+import io.tidegate.streams.InstanceNotices.PauseCause;
 import io.tidegate.streams.InstanceView;
 import io.tidegate.wal.LastVerify;
 import java.io.IOException;
@@ -67,19 +67,15 @@ final class StatusApi {
         }
         if (api.view.isPaused()) {
             // Details of topics and settings require a token.
-            not.add("paused: "
-                    + api.view.notices().pausedBecause().stream()
-                            .filter(cause -> cause.equals(Instance.DISK_IS_NEARLY_FULL)
-                                    || cause.equals(Instance.DISK_TAKES_NO_FILES))
-                            .findFirst()
-                            .orElse("topics do not meet the requirements"));
+            String ofDisk = api.view.notices().pausedBecause(PauseCause.DISK);
+            not.add("paused: " + (ofDisk == null ? "topics do not meet the requirements" : ofDisk));
         }
         api.view
                 .ownerlessShards()
                 .forEach((stage, shards) -> not.add("no instance owns shard %s of %s".formatted(first(shards), stage)));
         try {
             if (api.dir.freeBytes() < api.settings.diskMinFreeBytes()) {
-                not.add(Instance.DISK_IS_NEARLY_FULL);
+                not.add("the disk is nearly full");
             }
         } catch (IOException e) {
             not.add("the disk cannot be read");

@@ -63,8 +63,7 @@ final class TenantsApi {
             "tenant_id",
             "unlimited",
             "ceiling",
-            "plan",
-            "tenant_id");
+            "plan");
     private static final Pattern FIRST_WORD = Pattern.compile("(?:(?:t\\d+|plan '[^']*'): )?([a-z_]+)");
 
     private static final Pattern UNKNOWN_FIELD =

@@ -39,12 +39,6 @@ import org.slf4j.LoggerFactory;
 public final class Instance implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Instance.class);
 
-    /** A reason for a pause: too few bytes are free. */
-    public static final String DISK_IS_NEARLY_FULL = "the disk is nearly full";
-
-    /** A reason for a pause: inodes or the user's quota are used up. */
-    public static final String DISK_TAKES_NO_FILES = "the disk takes no new files";
-
     private static final Duration CHECK_EVERY = Duration.ofSeconds(1);
     private static final Duration REPLACED_WITHIN = Duration.ofSeconds(30);
     private static final Duration IDLE_MAX = Duration.ofMinutes(1);
@@ -435,7 +429,7 @@ public final class Instance implements AutoCloseable {
                     resume(PauseCause.DISK);
                 }
             } else if (free < diskMinFreeBytes) {
-                pauseNow(PauseCause.DISK, DISK_IS_NEARLY_FULL);
+                pauseNow(PauseCause.DISK, "the disk is nearly full");
                 LOG.error(
                         "paused, the disk is nearly full; signals wait in Kafka until there is room dir={} free_bytes={}"
                                 + " needed_bytes={}",
@@ -443,7 +437,7 @@ public final class Instance implements AutoCloseable {
                         free,
                         diskMinFreeBytes);
             } else if (diskIsSuspect.getAndSet(false) && !dir.takesFiles()) {
-                pauseNow(PauseCause.DISK, DISK_TAKES_NO_FILES);
+                pauseNow(PauseCause.DISK, "the disk takes no new files");
                 LOG.error(
                         "paused, the disk takes no new files; signals wait in Kafka until it does: free inodes (df -i) or quota dir={}"
                                 + " free_bytes={}",

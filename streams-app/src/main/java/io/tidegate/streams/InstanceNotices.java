@@ -34,6 +34,11 @@ public final class InstanceNotices {
         return pauses.containsKey(cause);
     }
 
+    /** Returns the reason of a cause; null if the instance is not paused for it. */
+    public synchronized @Nullable String pausedBecause(PauseCause cause) {
+        return pauses.get(cause);
+    }
+
     /** Returns the reasons why the instance is paused; empty if it is not. */
     public synchronized List<String> pausedBecause() {
         return List.copyOf(pauses.values());

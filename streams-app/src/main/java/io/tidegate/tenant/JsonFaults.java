@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -69,7 +70,7 @@ public final class JsonFaults {
         if (twice.find()) {
             return "not JSON: the field '%s' occurs twice".formatted(quoted(twice.group(1)));
         }
-        String field = field(failure);
+        String field = field(failure.getPath());
         if (field.isEmpty() && isOwnRule(failure.getCause())) {
             return rule(failure); // names the config's owner
         }
@@ -78,15 +79,15 @@ public final class JsonFaults {
 
     /** Returns the path to the object that has an unknown field, with a colon; empty if it is the config itself. */
     private static String within(UnrecognizedPropertyException failure) {
-        String field = field(failure);
-        int end = field.length() - quoted(failure.getPropertyName()).length() - 1;
-        return end <= 0 ? "" : field.substring(0, end) + ": ";
+        List<JsonMappingException.Reference> path = failure.getPath();
+        String field = field(path.subList(0, Math.max(0, path.size() - 1)));
+        return field.isEmpty() ? "" : field + ": ";
     }
 
     /** Returns the path to the field; empty if the failure is that of the whole config. */
-    private static String field(JsonMappingException failure) {
+    private static String field(List<JsonMappingException.Reference> path) {
         StringBuilder field = new StringBuilder();
-        for (JsonMappingException.Reference step : failure.getPath()) {
+        for (JsonMappingException.Reference step : path) {
             if (step.getFieldName() != null) {
                 field.append(field.isEmpty() ? "" : ".").append(quoted(step.getFieldName()));
             }

@@ -275,7 +275,10 @@ public final class DataDir {
      */
     public boolean separateFromOriginal() {
         try {
-            boolean isCopy = place.isCopy();
+            if (place.isStored()) {
+                return false;
+            }
+            boolean isCopy = place.exists();
             if (isCopy && Files.isDirectory(streamsState(), LinkOption.NOFOLLOW_LINKS)) {
                 try (DirectoryStream<Path> applications = Files.newDirectoryStream(streamsState())) {
                     for (Path application : applications) {
@@ -304,20 +307,27 @@ public final class DataDir {
     }
 
     /** Returns the identity of the instances that wrote the segments; empty if it is unknown. */
-    Map<String, String> origin() throws IOException {
+    private Map<String, String> origin() throws IOException {
         return identity.exists() ? identity.values() : archive.values();
     }
 
     /**
-     * Binds an archive to the origin of its segments, and checks it at each later export: after a reset, or in another cluster, the
-     * same sequence numbers have other signals.
+     * Binds an archive to the origin of the exported segments, and checks it at each later export: after a reset, or in another
+     * cluster, the same sequence numbers have other signals.
      *
      * @throws WalException naming the difference
      */
-    void bindArchive(Map<String, String> origin) throws IOException {
-        Map<String, String> known = archive.values();
-        if (known.isEmpty() && !origin.isEmpty()) {
-            archive.write(origin);
+    void bindArchive(DataDir from) {
+        Map<String, String> origin;
+        Map<String, String> known;
+        try {
+            origin = from.origin();
+            known = archive.values();
+            if (known.isEmpty() && !origin.isEmpty()) {
+                archive.write(origin);
+            }
+        } catch (IOException e) {
+            throw WalException.io("binding", root, e);
         }
         known.forEach((name, value) -> {
             String now = origin.get(name);

@@ -25,21 +25,17 @@ final class DirectoryPlace {
         this.files = files;
     }
 
-    /**
-     * Returns whether the directory is a copy, made since its place was {@linkplain #store stored}; false if none is stored, or if
-     * the file system has no numbers.
-     */
-    boolean isCopy() throws IOException {
-        return Files.exists(path, LinkOption.NOFOLLOW_LINKS)
-                && !Files.readString(path).strip().equals(number());
+    boolean exists() {
+        return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+    }
+
+    /** Returns whether the stored place is that of the directory. Without numbers in the file system, all places are the same. */
+    boolean isStored() throws IOException {
+        return exists() && Files.readString(path).strip().equals(number());
     }
 
     void store() throws IOException {
-        String number = number() + "\n";
-        if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)
-                || !Files.readString(path).equals(number)) {
-            files.replace(path, number.getBytes(StandardCharsets.UTF_8));
-        }
+        files.replace(path, (number() + "\n").getBytes(StandardCharsets.UTF_8));
     }
 
     private String number() throws IOException {

@@ -36,7 +36,7 @@ public final class WalExport {
 
     /**
      * @param to the archive; need not exist
-     * @throws WalException if it is a data directory that an instance uses
+     * @throws WalException if it is a data directory that an instance uses, or an archive of another origin
      */
     public WalExport(DataDir from, DataDir to) {
         if (to.root().startsWith(from.root())) {
@@ -47,6 +47,7 @@ public final class WalExport {
             throw WalException.rejected(
                     "%s is the data directory of an instance: export to another one".formatted(to.root()));
         }
+        to.bindArchive(from);
         this.from = from;
         this.to = to;
     }
@@ -59,7 +60,6 @@ public final class WalExport {
      *     of the archive and those of the source are in neither
      */
     public Report export(TenantId tenant, LongConsumer progress) throws IOException {
-        to.bindArchive(from.origin());
         NavigableSet<SegmentName> names = from.segments(tenant);
         Report report = new Report(0, 0, 0, 0, -1, -1);
         if (names.isEmpty()) {

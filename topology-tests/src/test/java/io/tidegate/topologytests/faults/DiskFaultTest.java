@@ -63,9 +63,7 @@ final class DiskFaultTest {
     @ValueSource(strings = {"", ".tidegate/streams"})
     void aFullDiskPausesTheInstanceAndNothingIsDeadLettered(String below, TestInfo test) throws Exception {
         Path full = Files.createDirectories(temp.resolve("data-a").resolve(below));
-        assumeThat(run("mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", full.toString()))
-                .as("mounting a small file system, which only root can")
-                .isZero();
+        mountSmall(full, "size=192m");
         try (FaultScene scene = scene(test, "disk.min.free.bytes=" + (48L << 20))) {
             TidegateProcess instance = scene.startInstance("a");
             scene.awaitProgress("start");
@@ -89,9 +87,7 @@ final class DiskFaultTest {
     @Test
     void aDiskWithoutInodesPausesTheInstance(TestInfo test) throws Exception {
         Path full = Files.createDirectories(temp.resolve("data-a"));
-        assumeThat(run("mount", "-t", "tmpfs", "-o", "size=192m,nr_inodes=4000", "tmpfs", full.toString()))
-                .as("mounting a small file system, which only root can")
-                .isZero();
+        mountSmall(full, "size=192m,nr_inodes=4000");
         try (FaultScene scene = scene(test, "disk.min.free.bytes=" + (16L << 20))) {
             TidegateProcess instance = scene.startInstance("a");
             scene.awaitProgress("start");
@@ -110,6 +106,12 @@ final class DiskFaultTest {
         } finally {
             run("umount", "-l", full.toString());
         }
+    }
+
+    private static void mountSmall(Path at, String options) throws Exception {
+        assumeThat(run("mount", "-t", "tmpfs", "-o", options, "tmpfs", at.toString()))
+                .as("mounting a small file system, which only root can")
+                .isZero();
     }
 
     private static void useUpInodes(Path dir) {
