@@ -62,7 +62,7 @@ export class Chart {
     }
     this.#describe(rows, limit);
     this.note.hidden = !history.instances_silent;
-    this.note.textContent = `${number(history.instances_silent)} instance(s) did not answer; their data is missing.`;
+    this.note.textContent = `${history.instances_silent === 1 ? '1 instance' : `${number(history.instances_silent)} instances`} did not answer; some data is missing.`;
   }
 
   #options(names) {

@@ -16,6 +16,8 @@ export function h(tag, props = {}, ...children) {
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 
+/** A number with its noun, such as "1 segment" or "2 segments". */
+export const counted = (value, noun) => `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
 export const number = (value) => (value === null || value === undefined ? '–' : whole.format(value));
 
 export function rate(perSecond) {

@@ -316,7 +316,7 @@ export function configForm(id, current, saved) {
       await saved();
     } catch (e) {
       if (e.id === 'precondition_failed') {
-        preview.replaceChildren(failed({ title: 'The config was changed by somebody else', message: 'The form now shows the current config. Make your change again.' }));
+        preview.replaceChildren(failed({ title: 'The config was changed by someone else', message: 'The form now shows the current config. Make your change again.' }));
         base = null;
         await saved();
       } else failedField(e);

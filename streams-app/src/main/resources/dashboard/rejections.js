@@ -1,6 +1,6 @@
 // Live and past rejections with their details, and their replay.
 import { get, send, stream } from './api.js';
-import { ask, bytes, clock, command, DEFECTS, empty, failed, h, loading, number, REASONS, shellQuote, time, words } from './dom.js';
+import { ask, bytes, clock, command, counted, DEFECTS, empty, failed, h, loading, number, REASONS, shellQuote, time, words } from './dom.js';
 
 const KEPT_MAX = 1000;
 const SHOWN_A_FRAME_MAX = 100;
@@ -278,11 +278,11 @@ export function rejections(choices, serverAt) {
         const progress = piece.rejections.reduce((all, one) => all + one.replayed, 0);
         sent += progress;
         if (piece.ending === 'time_over' && progress === 0) {
-          box.replaceChildren(empty(`${number(sent)} signals were sent again`, 'The last step ended before it could send a signal. Continue on the command line, where a replay has no time limit.'), command(line));
+          box.replaceChildren(empty(`${counted(sent, 'signal')} ${sent === 1 ? 'was' : 'were'} sent again`, 'The last step ended before it could send a signal. Continue on the command line, where a replay has no time limit.'), command(line));
           return;
         }
         if (piece.ending === 'time_over' && isOpen()) continue;
-        box.replaceChildren(empty(`${number(sent)} signals were sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new signal.'));
+        box.replaceChildren(empty(`${counted(sent, 'signal')} ${sent === 1 ? 'was' : 'were'} sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new signal.'));
         return;
       }
     } catch (e) {

@@ -1,7 +1,7 @@
 // The page of one tenant: usage, limits in force, history, and the actions.
 import { get, getTagged, send } from './api.js';
 import { Chart } from './charts.js';
-import { ask, bar, bytes, command, empty, failed, h, loading, number, pill, rate, REASONS, shellQuote, time, toast, words } from './dom.js';
+import { ask, bar, bytes, command, counted, empty, failed, h, loading, number, pill, rate, REASONS, shellQuote, time, toast, words } from './dom.js';
 import { configForm, FIELDS, warnings } from './form.js';
 import { Pace } from './tenants.js';
 
@@ -92,7 +92,7 @@ export function tenantPage(id) {
       return;
     }
     const done = await send('POST', `${path}/purge`, { confirm: id }, etag ? { 'If-Match': etag } : {});
-    toast(`Purged: ${number(done.accepted)} signals, ${number(done.segments)} segments with ${bytes(done.bytes)}`);
+    toast(`Purged: ${counted(done.accepted, 'signal')}, ${counted(done.segments, 'segment')} with ${bytes(done.bytes)}`);
   }
 
   async function prune() {
@@ -102,11 +102,11 @@ export function tenantPage(id) {
     if (!seq || !/^\d{1,15}$/.test(seq)) return;
     const plan = await send('POST', `${path}/prune`, { below_seq: Number(seq), dry_run: true });
     const sure = await ask('Prune the WAL', [
-      h('p', {}, plan.segments ? `${number(plan.segments)} segments with ${bytes(plan.bytes)} would be removed.` : 'No segment would be removed.')],
+      h('p', {}, plan.segments ? `${counted(plan.segments, 'segment')} with ${bytes(plan.bytes)} would be removed.` : 'No segment would be removed.')],
     plan.segments ? [['Remove', true, 'danger'], ['Cancel', null]] : [['Close', null]]);
     if (!sure) return;
     const done = await send('POST', `${path}/prune`, { below_seq: Number(seq) });
-    toast(`${number(done.segments)} segments with ${bytes(done.bytes)} removed`);
+    toast(`${counted(done.segments, 'segment')} with ${bytes(done.bytes)} removed`);
   }
 
   const isBlocked = () => Boolean(tenant?.blocked);
@@ -130,8 +130,8 @@ export function tenantPage(id) {
     form.fill();
     limits.replaceChildren(...warnings(tenant.warnings), tenant.limits ? h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Limit'), h('th', { scope: 'col', class: 'num' }, 'Value'), h('th', { scope: 'col' }, 'From'))),
       h('tbody', {}, Object.entries(tenant.limits).map(([name, limit]) => h('tr', {}, h('th', { scope: 'row' }, LABELS[name] ?? words(name)), h('td', { class: 'num' }, value(name, limit.value), limit.ceiling === undefined ? '' : h('span', { class: 'quiet' }, ` (up to ${value(name, limit.ceiling)})`)), h('td', {}, ORIGINS[limit.origin] ?? limit.origin)))))
-      : config ? empty('No limits in force', 'The tenant’s signals are rejected as “tenant unknown”.')
-        : empty('No config', 'The tenant’s signals are rejected as “tenant unknown”. Save the form to accept them.'));
+      : config ? empty('No limits in force', 'The tenant’s signals are rejected as “tenant unknown”, and not counted.')
+        : empty('No config', 'The tenant’s signals are rejected as “tenant unknown”, and not counted. Save the form to accept them.'));
   }
 
   const period = (limit) => `${limit.per} ${[limit.max_signals === null ? '' : `${number(limit.max_signals)} signals`, limit.max_bytes === null ? '' : bytes(limit.max_bytes)].filter(Boolean).join(' and ')}`;
@@ -195,7 +195,7 @@ export function tenantPage(id) {
       fact('Entities', bar('entities', usage.entities.total, usage.entities.limit, usage.entities.limit === null ? `${number(usage.entities.total)}${unlimited}` : `${number(usage.entities.total)} of ${number(usage.entities.limit)}`),
         h('small', {}, ['item', 'user', 'creator'].map((kind) => ofLimit(usage.entities[kind], usage.entities[`${kind}_limit`], `${kind}s`)).join(', '))),
       fact('Storage', bar('storage', usage.storage.sealed_bytes, usage.storage.limit_bytes, usage.storage.limit_bytes === null ? `${bytes(usage.storage.sealed_bytes)}${unlimited}` : `${bytes(usage.storage.sealed_bytes)} of ${bytes(usage.storage.limit_bytes)}`),
-        h('small', {}, `${number(usage.storage.sealed_segments)} sealed segments`)),
+        h('small', {}, counted(usage.storage.sealed_segments, 'sealed segment'))),
       fact('In total', h('span', { class: 'use' }, h('span', { class: 'use-text' }, h('b', { id: 'accepted' }, number(usage.accepted)), ' accepted, ', h('b', { id: 'rejected', class: usage.rejected_total ? 'no' : '' }, number(usage.rejected_total)), ' rejected')),
         h('small', {}, `last decision ${time(usage.last_decision_at)}`)));
     byReason.textContent = REASONS.filter((reason) => usage.rejected[reason] > 0).map((reason) => `${words(reason)} ${number(usage.rejected[reason])}`).join(' · ');

@@ -92,8 +92,8 @@ export function wal() {
     tenants.replaceChildren(h('table', { class: 'wide' }, h('thead', {}, h('tr', {}, ['Tenant', 'Segments', 'Size', 'Pruned below', ''].map((name, i) => h('th', { scope: 'col', class: i > 0 && i < 4 ? 'num' : '' }, name)))),
       h('tbody', {}, rows.flatMap((one) => {
         const box = open.get(one.id) ?? h('div', {});
-        return [h('tr', { 'data-tenant': one.id }, h('th', { scope: 'row' }, h('a', { href: `#/tenant/${one.id}` }, one.config?.label || `Tenant ${one.id}`), h('small', { title: (one.config?.external_ids ?? []).join(', ') }, [`t${one.id}`, ...(one.config?.external_ids ?? []).slice(0, 1)].join(' · '))),
-          h('td', { class: 'num' }, number(one.usage.storage.sealed_segments)), h('td', { class: 'num' }, bytes(one.usage.storage.sealed_bytes)), h('td', { class: 'num' }, number(one.usage.storage.pruned_below_seq)),
+        return [h('tr', { 'data-tenant': one.id }, h('th', { scope: 'row' }, h('a', { href: `#/tenant/${one.id}` }, one.config?.label || `Tenant ${one.id}`), ' ', h('small', { title: (one.config?.external_ids ?? []).join(', ') }, [`t${one.id}`, ...(one.config?.external_ids ?? []).slice(0, 1)].join(' · '))),
+          h('td', { class: 'num', 'data-name': 'Segments' }, number(one.usage.storage.sealed_segments)), h('td', { class: 'num', 'data-name': 'Size' }, bytes(one.usage.storage.sealed_bytes)), h('td', { class: 'num', 'data-name': 'Pruned below' }, number(one.usage.storage.pruned_below_seq)),
           h('td', {}, h('button', { type: 'button', class: 'quiet', 'data-segments': one.id, onclick: () => segments(one.id, box) }, 'Segments'))),
         h('tr', { class: 'more' }, h('td', { colspan: 5 }, box))];
       }))),

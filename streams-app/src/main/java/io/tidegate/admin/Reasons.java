@@ -9,7 +9,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The explanation of each reason for people: its cause, what the producer can do, and what changes it. Read from the page
+ * The explanation of each reason for people: its cause, what the producer can do, and how to change it. Read from the page
  * {@code docs/reasons.md}, which is a resource of the program.
  */
 public final class Reasons {

@@ -36,7 +36,7 @@ public final class TenantDirectory {
     /**
      * A config in the topic.
      *
-     * @param config the limits; null if the record is not a config, or is one of another tenant than its key's
+     * @param config the limits; null if the record is not a config, or belongs to a tenant other than the one in its key
      * @param offset the record's offset in {@code tenant-configs}
      */
     public record ConfigRecord(@Nullable TenantConfig config, long offset) {}
@@ -228,7 +228,7 @@ public final class TenantDirectory {
         }
     }
 
-    /** Writes many configs, except of tenants that have one by then. Returns when all are in the topic. */
+    /** Writes many configs, skipping tenants that have one by then. Returns when all are in the topic. */
     public void addAll(Collection<TenantConfig> configs) {
         String user = TenantOperations.Caller.ofCommandLine().name();
         try (ConfigWriter writer = new ConfigWriter(settings)) {

@@ -357,7 +357,7 @@ public final class TenantOperations implements AutoCloseable {
 
     /** Returns the message for a record that is not a config of its tenant. */
     public static String notAConfig(TenantId tenant, long offset) {
-        return "the record of tenant %s in tenant-configs (offset %d) is not a config of it; replace or remove it"
+        return "the record of tenant %s in tenant-configs (offset %d) is not a valid config of this tenant; replace or remove it"
                 .formatted(tenant, offset);
     }
 

@@ -112,8 +112,8 @@ final class TopicOwners {
         }
         if (recorded != null && recorded != settings.shards()) {
             throw new AdminException(
-                    ("%1$s is %2$d, and application.id %3$s works on %4$s with %1$s=%5$d: tenants would move away from their"
-                                    + " state and their WAL. Set %1$s=%5$d, or use another application.id and other topics")
+                    ("%1$s is %2$d, and application.id %3$s works on %4$s with %1$s=%5$d: tenants would be separated from"
+                                    + " their state and WAL. Set %1$s=%5$d, or use another application.id and other topics")
                             .formatted(Settings.SHARDS, settings.shards(), application, accepted.name(), recorded));
         }
     }

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import java.util.regex.Pattern;
 
 /**
- * Quotes every text in YAML that some parser could read as something else: Jackson's own rules leave a date, a time in base 60, {@code =} and
+ * Quotes every text in YAML that some parser could misread: Jackson's own rules leave a date, a time in base 60, {@code =} and
  * {@code <<} unquoted, which parsers of YAML 1.1 do not read as texts.
  */
 final class YamlQuoting extends StringQuotingChecker.Default {

@@ -231,9 +231,7 @@ final class RecentCounts {
                 wasFull = true;
                 return;
             }
-            // A tenant that was absent in the last read appeared since then, unless it was left out because there were
-            // too
-            // many.
+            // A tenant that was absent in the last read is new, unless there were too many tenants to keep all of them.
             tenant = new Tenant(shard, first || wasFull ? counts : new long[OUTCOMES]);
             tenants.put(id, tenant);
         }

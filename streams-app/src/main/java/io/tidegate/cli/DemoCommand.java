@@ -267,15 +267,13 @@ final class DemoCommand implements Callable<Integer> {
         print("Tidegate is running. In a browser:");
         print("  " + url + "/");
         print("In a second terminal:");
-        // The launcher of a checkout sets this; that of the package is in the PATH.
-        String launcher = System.getProperty("tidegate.command", "tidegate");
         for (String command : List.of(
                 "tenants ls --bootstrap-server %s".formatted(bootstrap),
-                "tenants set 2 --rate 500/s --bootstrap-server %s".formatted(bootstrap),
+                "tenants set 2 --rate 500/s --burst 1000 --bootstrap-server %s".formatted(bootstrap),
                 "rejections tail -f --bootstrap-server %s".formatted(bootstrap),
                 "wal cat 1 --data-dir %s".formatted(ShellText.quoted(data)),
                 "wal verify --data-dir %s".formatted(ShellText.quoted(data)))) {
-            print("  " + launcher + " " + command);
+            print("  " + ProgramName.get() + " " + command);
         }
         print("  curl %s/v1/tenants/2/usage".formatted(url));
         print("");

@@ -62,7 +62,7 @@ final class DoctorCommand implements Callable<Integer> {
                         finding.area(),
                         Table.printable(finding.text()));
                 if (finding.fix() != null) {
-                    out.printf("                fix: %s%n", Table.printable(finding.fix()));
+                    out.printf("                fix: %s%n", ProgramName.pasteable(Table.printable(finding.fix())));
                 }
             }
         }

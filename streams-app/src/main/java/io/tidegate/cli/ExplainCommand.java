@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "explain",
         mixinStandardHelpOptions = true,
-        description = "Explains a reason: its cause, what the producer can do, and what changes it.")
+        description = "Explains a reason: its cause, what the producer can do, and how to change it.")
 final class ExplainCommand implements Callable<Integer> {
     @Mixin
     private OutputOptions output = new OutputOptions();

@@ -52,7 +52,9 @@ final class InitCommand implements Callable<Integer> {
                 outcome.created().forEach(topic -> table.row(topic, "created"));
                 outcome.found().forEach(topic -> table.row(topic, "ok"));
                 table.print(out);
-                spec.commandLine().getErr().println("to start an instance: tidegate run" + options.repeated());
+                spec.commandLine()
+                        .getErr()
+                        .println("to start an instance: %s run%s".formatted(ProgramName.get(), options.repeated()));
             }
         }
         return ExitCodes.OK;

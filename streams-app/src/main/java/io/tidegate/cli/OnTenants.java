@@ -26,6 +26,6 @@ abstract class OnTenants implements Callable<Integer> {
     }
 
     void hint(String text) {
-        spec.commandLine().getErr().println(text);
+        spec.commandLine().getErr().println(ProgramName.pasteable(text));
     }
 }

@@ -25,12 +25,16 @@ public final class Progress {
         this.err = err;
         this.doing = doing;
         this.nanoClock = nanoClock;
-        nextNanos = nanoClock.getAsLong() + ON_TERMINAL.toNanos();
+        nextNanos = nanoClock.getAsLong() + interval().toNanos();
     }
 
     /** Returns whether stderr is a terminal. The launcher determines this, because Java 17 cannot. */
     static boolean isTerminal() {
         return "1".equals(System.getProperty("tidegate.tty"));
+    }
+
+    private Duration interval() {
+        return terminal ? ON_TERMINAL : ELSEWHERE;
     }
 
     void bytes(long more) {
@@ -44,7 +48,7 @@ public final class Progress {
         if (now - nextNanos < 0) {
             return;
         }
-        nextNanos = now + (terminal ? ON_TERMINAL : ELSEWHERE).toNanos();
+        nextNanos = now + interval().toNanos();
         if (terminal) {
             err.print("\r\u001b[K" + text);
         } else {

@@ -1,5 +1,6 @@
 package io.tidegate.cli;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.tidegate.admission.Reason;
 import io.tidegate.contract.SourcePosition;
@@ -198,15 +199,13 @@ final class ReplayCommand implements Callable<Integer> {
         json.put("done", yes);
         json.put("ending", report.ending().id());
         json.put("seconds", report.seconds());
-        ObjectNode groups = json.putObject("rejections");
+        ArrayNode groups = json.putArray("rejections");
         report.groups().forEach((group, counts) -> {
-            ObjectNode one = groups.putObject(group.tenant() + " " + group.reason());
+            ObjectNode one = groups.addObject();
             Json.putTenant(one, TenantId.tryParse(group.tenant()));
             one.put("reason", group.reason());
             for (Outcome outcome : Outcome.values()) {
-                if (counts.of(outcome) > 0) {
-                    one.put(outcome.id(), counts.of(outcome));
-                }
+                one.put(outcome.id(), counts.of(outcome));
             }
             ObjectNode still = one.putObject("still_rejected");
             counts.stillRejected().forEach(still::put);
@@ -230,8 +229,8 @@ final class ReplayCommand implements Callable<Integer> {
         long skipped = report.count(Outcome.HOPELESS);
         if (skipped > 0) {
             err.println(("%d %s skipped, because they would be rejected again by the limits in force; change the limits"
-                            + " first (tidegate rejections explain REASON)")
-                    .formatted(skipped, yes ? "were" : "would be"));
+                            + " first (%s rejections explain REASON)")
+                    .formatted(skipped, yes ? "were" : "would be", ProgramName.get()));
         }
         if (!yes && report.count(Outcome.REPLAYED) > 0) {
             err.println(

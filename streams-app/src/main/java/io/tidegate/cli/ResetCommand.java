@@ -52,7 +52,9 @@ final class ResetCommand implements Callable<Integer> {
     @Option(names = "--all", description = "Also delete the topics of signals and of tenants' configs.")
     private boolean all;
 
-    @Option(names = "--dry-run", description = "Print what would be deleted or set, and change nothing.")
+    @Option(
+            names = "--dry-run",
+            description = "Print the topics, groups and offsets that would be deleted or set, and change nothing.")
     private boolean dryRun;
 
     @Option(

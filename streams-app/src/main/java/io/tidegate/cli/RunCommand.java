@@ -57,8 +57,9 @@ final class RunCommand implements Callable<Integer> {
                 runner.url());
         if (Progress.isTerminal()) {
             PrintWriter err = spec.commandLine().getErr();
-            err.println("to give a tenant limits: tidegate tenants set 1 --rate 100/s" + options.repeated());
-            err.println("to see what is rejected: tidegate rejections tail -f" + options.repeated());
+            String with = options.repeated();
+            err.println("to give a tenant limits: %s tenants set 1 --rate 100/s%s".formatted(ProgramName.get(), with));
+            err.println("to see what is rejected: %s rejections tail -f%s".formatted(ProgramName.get(), with));
         }
         Throwable failure = runner.instance().awaitEnd();
         close(runner, closed);

@@ -76,7 +76,7 @@ final class TenantActions {
     static final class Unblock extends ConfigChange {
         @Override
         Integer execute() {
-            return print(operate((operations, caller) -> operations.unblock(tenant, caller)), "not blocked");
+            return print(operate((operations, caller) -> operations.unblock(tenant, caller)), "unblocked");
         }
     }
 

@@ -32,7 +32,7 @@ import picocli.CommandLine.ParameterException;
         aliases = "list",
         mixinStandardHelpOptions = true,
         description =
-                "Lists all tenants with usage and limits. OBSERVED counts what observe mode accepted and enforce mode"
+                "Lists all tenants with usage and limits. OBSERVED counts the signals that observe mode accepted and enforce mode"
                         + " would have rejected; PERIOD is the hour, day or month whose limit is used most; USED is the largest"
                         + " share of a limit, in percent.")
 final class TenantListCommand extends OnTenants {

@@ -93,8 +93,7 @@ final class TenantSetCommand extends ConfigChange {
             Settings settings = options.loadConnected();
             print(new DryRun(settings, settings.configuredEntitiesMax()).judge(proposed, judged(nowMs), nowMs));
             if (!proposed.periods().isEmpty()) {
-                hint(
-                        "limits of periods were judged from the start of the range on, without what the periods had used before");
+                hint("limits of periods were judged from the start of the range, ignoring earlier usage");
             }
             if (proposed.entityIdleTtl() != null) {
                 hint(
@@ -134,10 +133,14 @@ final class TenantSetCommand extends ConfigChange {
         return since == null ? Duration.ofHours(1) : Duration.ofMillis(Math.max(0, nowMs - since.toEpochMilli()));
     }
 
-    /** Explains a burst that stays when the rate changes, because it may no longer fit the rate. */
+    /**
+     * Explains a burst that stays when the rate changes, because it may no longer fit the rate. There is a warning about one
+     * that is below the rate.
+     */
     private void explainBurst(TenantConfig config) {
         Long kept = config.burstSignals();
-        if (limits.keepsBurst() && kept != null && config.maxSignalsPerSec() != null) {
+        Long rate = config.maxSignalsPerSec();
+        if (limits.keepsBurst() && kept != null && rate != null && kept >= rate) {
             hint(("the burst stays %d, as set before; the default would be %d (2 × the rate): tidegate tenants"
                             + " unset %s --burst")
                     .formatted(

@@ -200,11 +200,12 @@ public final class Tidegate implements Runnable {
             return ExitCodes.OK;
         }
         PrintWriter err = command.getErr();
-        err.println("tidegate: " + Table.printableLines(failure.getMessage()));
+        err.println("tidegate: " + Table.printableLines(ProgramName.pasteable(failure.getMessage())));
         if (failure instanceof UnmatchedArgumentException unmatched) {
             suggest(unmatched, err);
         }
-        err.println("Try: %s --help".formatted(command.getCommandSpec().qualifiedName()));
+        err.println(ProgramName.pasteable(
+                "Try: %s --help".formatted(command.getCommandSpec().qualifiedName())));
         err.flush();
         return ExitCodes.USAGE;
     }
@@ -218,9 +219,8 @@ public final class Tidegate implements Runnable {
                 failure.getUnmatched().isEmpty() ? "" : failure.getUnmatched().get(0);
         String nearest = NearestName.of(word.replaceFirst("(?<=.)=.*", ""), names);
         if (nearest != null) {
-            err.println("Did you mean: "
-                    + (nearest.startsWith("-") ? nearest : spec.qualifiedName() + " " + nearest)
-                    + "?");
+            String meant = nearest.startsWith("-") ? nearest : spec.qualifiedName() + " " + nearest;
+            err.println(ProgramName.pasteable("Did you mean: %s?".formatted(meant)));
         }
     }
 
@@ -234,7 +234,7 @@ public final class Tidegate implements Runnable {
                 || failure instanceof IOException
                 || failure instanceof UncheckedIOException
                 || failure instanceof KafkaException) {
-            err.println("tidegate: " + Table.printableLines(ErrorText.of(failure)));
+            err.println("tidegate: " + Table.printableLines(ProgramName.pasteable(ErrorText.of(failure))));
         } else {
             err.println("tidegate: unexpected failure, please report it");
             failure.printStackTrace(err);

@@ -60,7 +60,7 @@ final class UsageCommand implements Runnable {
             name = "export",
             mixinStandardHelpOptions = true,
             description =
-                    "Prints what each tenant sent in a calendar month (UTC, by record time): accepted signals, rejected signals,"
+                    "Prints each tenant's use in a calendar month (UTC, by record time): accepted signals, rejected signals,"
                             + " and the bytes of the accepted values. The numbers are exact, even after crashes; signals that"
                             + " arrive late still change them. The last four months in which a tenant had signals"
                             + " are kept. Signals of unknown tenants are not counted.",

@@ -162,7 +162,7 @@ final class WalCommand implements Runnable {
             name = "export",
             mixinStandardHelpOptions = true,
             description =
-                    "Copies segments to an archive, which wal cat and wal verify read. Run it again to add what is new."
+                    "Copies segments to an archive, which wal cat and wal verify read. Run it again to add new records."
                             + " Exit 3 on damage.")
     static final class Export extends OfTenants {
         @Option(

@@ -13,7 +13,7 @@ public final class NearestName {
 
     /** Returns the nearest of the names, the first by alphabet of several; null if none is similar. */
     public static @Nullable String of(String misspelt, Collection<String> names) {
-        return of(misspelt, names, Math.max(1, misspelt.length() / LETTERS_PER_SLIP));
+        return of(misspelt, names, misspelt.replaceFirst("^-+", "").length() / LETTERS_PER_SLIP);
     }
 
     /** Returns the nearest of the names within so many slips, the first by alphabet of several; null if there is none. */

@@ -25,7 +25,6 @@ public final class StaticFiles {
             "css", "text/css;charset=utf-8",
             "svg", "image/svg+xml",
             "png", "image/png",
-            "ico", "image/x-icon",
             "txt", "text/plain;charset=utf-8",
             "yaml", "application/yaml",
             "json", "application/json");
@@ -44,7 +43,7 @@ public final class StaticFiles {
     public static void addTo(Routes routes) {
         routes.addQuick("/", Role.PUBLIC, call -> serve(call, "dashboard/", "index.html"));
         routes.addQuick("/openapi.yaml", Role.PUBLIC, call -> serve(call, "", "openapi.yaml"));
-        routes.addQuick("/favicon.ico", Role.PUBLIC, call -> serve(call, "dashboard/", "favicon.ico"));
+        routes.addQuick("/favicon.ico", Role.PUBLIC, call -> serve(call, "dashboard/", "icon.svg"));
         routes.addQuick(
                 "/dashboard/{file}",
                 Role.PUBLIC,

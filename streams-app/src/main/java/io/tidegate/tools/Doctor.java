@@ -547,7 +547,8 @@ public final class Doctor {
                         "port",
                         "%s port %d cannot be bound: %s"
                                 .formatted(settings.http().bind(), port, e.getMessage()),
-                        "stop the program that uses it, or set %s".formatted(Settings.HTTP_PORT));
+                        "set %s to a free port, or stop the program that uses this one, which may be another instance"
+                                .formatted(Settings.HTTP_PORT));
             }
         }
     }

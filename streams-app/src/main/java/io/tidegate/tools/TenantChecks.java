@@ -172,7 +172,7 @@ final class TenantChecks {
                 findings.add(new Finding(
                         Level.WARN,
                         AREA,
-                        "the record of tenant %s in tenant-configs (offset %d) is not a config of it"
+                        "the record of tenant %s in tenant-configs (offset %d) is not a valid config of this tenant"
                                 .formatted(entry.getKey(), entry.getValue().offset()),
                         "tidegate tenants rm %1$s removes it; tidegate tenants set %1$s --from FILE replaces it"
                                 .formatted(entry.getKey().decimal())));

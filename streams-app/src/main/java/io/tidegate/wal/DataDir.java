@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * {root}/.tidegate/quarantine/    {@link Quarantine}: copies of all bytes removed from a segment
  * {root}/.tidegate/streams/       Kafka Streams' own state
  * {root}/.tidegate/lib/           RocksDB's native library
- * {root}/.tidegate/place          {@link DirectoryPlace}: by which a copy is told from the original
+ * {root}/.tidegate/place          {@link DirectoryPlace}: which distinguishes a copy from the original
  * {root}/.tidegate/archive        only in an archive: the identity of the directory that it was exported from
  * </pre>
  *
@@ -333,7 +333,7 @@ public final class DataDir {
             String now = origin.get(name);
             if (now != null && !now.equals(value)) {
                 throw WalException.rejected(
-                        ("the archive %s has records of something else: its %s is %s, that of the exported directory is %s."
+                        ("the archive %s has records of another origin: its %s is %s, but that of the exported directory is %s."
                                         + " Nothing was changed. Export to another directory")
                                 .formatted(root, name, value, now));
             }

@@ -112,10 +112,11 @@ final class DirectoryIdentity {
         expected.forEach((name, value) -> {
             String actual = valueOf(name, found);
             if (!value.equals(actual)) {
-                throw WalException.rejected(("the data directory %s belongs to something else: its %s is %s, here it is"
-                                + " %s. Give the settings of its instance (--config), or point data.dir at the right directory or at an empty"
-                                + " one; from an empty one the files are rebuilt from signals-accepted")
-                        .formatted(root, name, actual, value));
+                throw WalException.rejected(
+                        ("the data directory %s does not match the settings: its %s is %s, here it is"
+                                        + " %s. Give the settings of its instance (--config), or point data.dir at the right directory or at an empty"
+                                        + " one; from an empty one the files are rebuilt from signals-accepted")
+                                .formatted(root, name, actual, value));
             }
         });
     }

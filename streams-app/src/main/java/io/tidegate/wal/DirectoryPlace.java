@@ -7,7 +7,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /**
- * The place of a data directory in its file system, by which a copy is told from the original: the number that the file system
+ * The place of a data directory in its file system, which distinguishes a copy from the original: the number that the file system
  * gave to the directory. A renamed directory keeps it; a clone of a whole volume has it too.
  */
 final class DirectoryPlace {

@@ -36,10 +36,13 @@ class OutputFieldsTest {
     private static final String LARGEST_JSON = "18446744073709551615";
 
     @TempDir
+    private Path temporary;
+
     private Path root;
 
     @BeforeEach
     void writeWal() {
+        root = temporary.resolve("data");
         WalSettings settings = WalSettings.of(1 << 20, Duration.ofHours(1), 8, Compression.NONE);
         try (Shard shard = new Shard(new DataDir(root), 3, settings)) {
             for (int seq = 0; seq < 2; seq++) {

@@ -22,11 +22,11 @@ final class ProgressTest {
         AtomicLong nowNanos = new AtomicLong();
         Progress progress = new Progress(new PrintWriter(err, true), "reading", nowNanos::get);
 
-        nowNanos.set(199_999_999);
+        nowNanos.set(4_999_999_999L);
         progress.bytes(1);
         assertThat(err.toString()).isEmpty();
 
-        nowNanos.set(200_000_000);
+        nowNanos.set(5_000_000_000L);
         progress.bytes(1);
         progress.done();
         assertThat(err.toString()).isEqualToNormalizingNewlines("reading: 2 B\n");

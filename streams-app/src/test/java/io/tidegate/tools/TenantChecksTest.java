@@ -65,7 +65,7 @@ final class TenantChecksTest {
         List<Finding> findings = of(MissingTenants.REJECT, configs);
 
         assertThat(findings).hasSize(1 + TenantChecks.NAMED_MAX + 1);
-        assertThat(findings.get(1).text()).contains("t1", "offset 1", "not a config");
+        assertThat(findings.get(1).text()).contains("t1", "offset 1", "not a valid config");
         assertThat(findings.get(1 + TenantChecks.NAMED_MAX).text()).startsWith("2 more");
     }
 

@@ -160,7 +160,7 @@ final class WalExportTest {
         List<String> before = values(archive());
 
         assertThatThrownBy(() -> new WalExport(other, archive()).export(TENANT, bytes -> {}))
-                .hasMessageContaining("its topic.id is t1, that of the exported directory is t2");
+                .hasMessageContaining("its topic.id is t1, but that of the exported directory is t2");
 
         assertThat(values(archive())).isEqualTo(before);
         assertThat(export().written()).isZero();

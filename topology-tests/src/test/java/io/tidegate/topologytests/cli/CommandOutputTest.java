@@ -376,7 +376,7 @@ final class CommandOutputTest {
                     foreign.resolve(".tidegate/identity"), "application.id=another\ncluster.id=c\nformat=1\n");
             InProcess elsewhere = app.quick("reset", "--yes", "--data-dir", foreign.toString());
             assertThat(elsewhere.exit()).isEqualTo(1);
-            assertThat(elsewhere.err()).contains("belongs to something else: its application.id is another");
+            assertThat(elsewhere.err()).contains("does not match the settings: its application.id is another");
             assertThat(foreign.resolve("tenants/1/wal/file")).exists();
             assertThat(topics(app)).isEqualTo(before);
 

@@ -317,7 +317,7 @@ final class DashboardTest {
         put("86", "{\"label\":\"After\",\"max_entities\":5000}");
         awaitText("h1", "After");
         page.click("form.edit button.primary");
-        awaitText("#preview", "changed by somebody else");
+        awaitText("#preview", "changed by someone else");
         page.waitForFunction("() => document.getElementById('f-max_entities').value === '5000'");
         assertThat(page.inputValue("#f-max_signals_per_sec")).isEmpty();
         JsonNode config = http.get("/v1/tenants/86").json().path("config");
@@ -841,9 +841,9 @@ final class DashboardTest {
         page.click("text=Prune WAL …");
         page.fill("#dialog input", "2");
         page.click("text=Show what would be removed");
-        awaitText("#dialog", "1 segments with");
+        awaitText("#dialog", "1 segment with");
         page.click("#dialog button.danger");
-        awaitToast("1 segments");
+        awaitToast("1 segment ");
         awaitUsage("91", usage -> usage.at("/storage/pruned_below_seq").asLong() == 2);
     }
 
