@@ -10,6 +10,7 @@ import io.tidegate.tenant.SignalLimit;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfig.Mode;
 import io.tidegate.tenant.TenantId;
+import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -89,14 +90,14 @@ public final class Admission {
     public @Nullable QuotaExceeded check(
             TenantConfig config, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         Limits limits = usage.limits(config);
-        if (usage.signals != null || !limits.signals.isEmpty()) {
+        if (usage.signals != null || limits.hasSignals) {
             usage.signalBuckets().adopt(limits.signals);
         }
         if (nowMs < limits.blockedUntilMs) {
             long retryAfterMs = limits.blockedUntilMs - nowMs;
             return exceeded(limits, Reason.TENANT_BLOCKED, OptionalLong.empty(), OptionalLong.empty(), retryAfterMs);
         }
-        if (!limits.requiredRegions.isEmpty() && (region == null || !limits.requiredRegions.contains(region))) {
+        if (limits.hasRequiredRegions && !isAllowedHere(config)) {
             return exceeded(limits, Reason.REGION_NOT_ALLOWED, OptionalLong.empty(), OptionalLong.empty(), 0);
         }
         if (usage.sealedBytes() >= limits.storageBytesMax) {
@@ -105,7 +106,7 @@ public final class Admission {
         if (bytes > limits.signalBytesMax) {
             return exceeded(limits, Reason.SIGNAL_TOO_LARGE, limits.signalBytesMax, bytes);
         }
-        QuotaExceeded quota = limits.periods.isEmpty() ? null : checkPeriods(limits, usage, type, bytes, nowMs);
+        QuotaExceeded quota = limits.hasPeriods() ? checkPeriods(limits, usage, type, bytes, nowMs) : null;
         if (quota != null) {
             return quota;
         }
@@ -169,6 +170,10 @@ public final class Admission {
         return Accepted.INSTANCE;
     }
 
+    private boolean isAllowedHere(TenantConfig config) {
+        return region != null && config.requiredRegions().contains(region);
+    }
+
     /** Returns the decision for a tenant without a config, if such tenants are rejected. It has no usage either. */
     public static Rejected unknownTenant(TenantId tenant) {
         return new Rejected(new QuotaExceeded(
@@ -204,9 +209,11 @@ public final class Admission {
     private @Nullable QuotaExceeded checkPeriods(
             Limits limits, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         PeriodUse use = usage.periods;
-        for (int i = limits.periods.size() - 1; i >= 0; i--) {
-            PeriodLimit limit = limits.periods.get(i);
-            Per per = limit.per();
+        for (int i = Per.ALL.length - 1; i >= 0; i--) {
+            Per per = Per.ALL[i];
+            if (!limits.isLimited(per)) {
+                continue;
+            }
             long maxSignals = limits.signalsMax(per);
             long maxBytes = limits.bytesMax(per);
             if (use == null
@@ -217,7 +224,7 @@ public final class Admission {
             long index = indexOf(per, nowMs);
             long signals = use == null ? 0 : use.signals(per, index);
             boolean isForgotten = use != null && use.isForgotten(per, index);
-            boolean ofBytes = limit.maxSignals() == null || !(isForgotten || signals >= maxSignals);
+            boolean ofBytes = !hasSignalsMax(limits.config, per) || !(isForgotten || signals >= maxSignals);
             long used = use == null ? 0 : ofBytes ? use.bytes(per, index) : signals;
             long retryAtMs = canPass(limits, type, bytes) ? fitsPeriodsAt(limits, use, bytes, nowMs) : NEVER;
             return new QuotaExceeded(
@@ -234,14 +241,18 @@ public final class Admission {
         return null;
     }
 
+    private static boolean hasSignalsMax(TenantConfig config, Per per) {
+        return config.periods().stream().anyMatch(limit -> limit.per() == per && limit.maxSignals() != null);
+    }
+
     /** Whether a signal that is rejected for a period can pass at another time. */
     private static boolean canPass(Limits limits, @Nullable String type, int bytes) {
         SignalLimit ofType = type == null ? null : limits.signals.get(type);
         if (ofType != null && (ofType.maxSignalsPerSec() == 0 || ofType.burst() == 0)) {
             return false;
         }
-        for (PeriodLimit limit : limits.periods) {
-            if (limits.signalsMax(limit.per()) == 0 || bytes > limits.bytesMax(limit.per())) {
+        for (PeriodLimit limit : limits.config.periods()) {
+            if (limit.signalsMax() == 0 || bytes > limit.bytesMax()) {
                 return false;
             }
         }
@@ -255,8 +266,9 @@ public final class Admission {
      */
     private static long fitsPeriodsAt(Limits limits, @Nullable PeriodUse use, int bytes, long atMs) {
         long fitsMs = atMs;
-        for (int i = limits.periods.size() - 1; use != null && i >= 0; i--) {
-            Per per = limits.periods.get(i).per();
+        List<PeriodLimit> periods = limits.config.periods();
+        for (int i = periods.size() - 1; use != null && i >= 0; i--) {
+            Per per = periods.get(i).per();
             long index = per.indexOf(fitsMs);
             if (use.fits(per, index, bytes, limits.signalsMax(per), limits.bytesMax(per))) {
                 continue;
@@ -266,13 +278,13 @@ public final class Admission {
                 return NEVER;
             }
             fitsMs = per.startOf(next);
-            i = limits.periods.size(); // from the longest again
+            i = periods.size(); // from the longest again
         }
         return fitsMs;
     }
 
     private void countPeriods(Limits limits, TenantUsage usage, int bytes, long nowMs) {
-        if (limits.periods.isEmpty()) {
+        if (!limits.hasPeriods()) {
             usage.periods = null;
             return;
         }
@@ -321,9 +333,7 @@ public final class Admission {
     }
 
     private static @Nullable OfType limited(Limits limits, TenantUsage usage, @Nullable String type) {
-        return type == null || limits.signals.isEmpty()
-                ? null
-                : usage.signalBuckets().limited(type);
+        return type == null || !limits.hasSignals ? null : usage.signalBuckets().limited(type);
     }
 
     /** Requires {@link #adoptLimits} before it. */
@@ -392,7 +402,7 @@ public final class Admission {
     /** Returns how long to wait until all buckets hold the tokens that the signal takes; 0 if waiting does not help. */
     private long retryAfterMs(Limits limits, TenantUsage usage, @Nullable OfType ofType, int bytes, long nowMs) {
         long horizonMs = nowMs + bounds.latenessMaxMs();
-        if (!limits.hasByteRate && ofType == null && limits.periods.isEmpty()) {
+        if (!limits.hasByteRate && ofType == null && !limits.hasPeriods()) {
             return usage.bucket.retryAfterMs(1, nowMs, horizonMs);
         }
         if ((limits.hasByteRate && limits.byteRate == 0) || (ofType != null && ofType.isClosed())) {

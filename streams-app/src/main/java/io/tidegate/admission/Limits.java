@@ -18,7 +18,7 @@ final class Limits {
     private static final long[] NO_PERIODS = {};
 
     final TenantConfig config;
-    final List<String> requiredRegions;
+    final boolean hasRequiredRegions;
 
     /** Signals before this time are rejected; 0 = none. */
     final long blockedUntilMs;
@@ -40,20 +40,21 @@ final class Limits {
     final long byteRate;
     final long byteBurst;
 
-    /** The limits of calendar periods, by length. */
-    final List<PeriodLimit> periods;
+    /** The maximum signals and bytes of each calendar period, by {@link Per}; empty if no period has a limit. */
+    private final long[] periodMax;
 
-    /** Indexed by {@link Per}. */
-    private final long[] periodSignals;
+    /** A bit for each limited period, by {@link Per}. */
+    private final int limitedPeriods;
 
-    private final long[] periodBytes;
+    /** Whether values of {@code signal} have limits. */
+    final boolean hasSignals;
 
     /** The limits of values of {@code signal}. */
     final Map<String, SignalLimit> signals;
 
     Limits(TenantConfig config) {
         this.config = config;
-        requiredRegions = config.requiredRegions();
+        hasRequiredRegions = !config.requiredRegions().isEmpty();
         blockedUntilMs =
                 config.blockedUntil() == null ? 0 : config.blockedUntil().toEpochMilli();
         storageBytesMax = config.storageLimit();
@@ -66,42 +67,37 @@ final class Limits {
         hasByteRate = config.maxBytesPerSec() != null;
         byteRate = hasByteRate ? config.bytesPerSec() : 0;
         byteBurst = hasByteRate ? config.bytesBurst() : 0;
-        periods = config.periods();
-        periodSignals = unlimited(periods);
-        periodBytes = unlimited(periods);
+        List<PeriodLimit> periods = config.periods();
+        periodMax = periods.isEmpty() ? NO_PERIODS : new long[2 * Per.ALL.length];
+        Arrays.fill(periodMax, Long.MAX_VALUE);
+        int limited = 0;
         for (PeriodLimit limit : periods) {
-            periodSignals[limit.per().ordinal()] = limit.signalsMax();
-            periodBytes[limit.per().ordinal()] = limit.bytesMax();
+            int per = limit.per().ordinal();
+            periodMax[2 * per] = limit.signalsMax();
+            periodMax[2 * per + 1] = limit.bytesMax();
+            limited |= 1 << per;
         }
+        limitedPeriods = limited;
         signals = config.signals();
+        hasSignals = !signals.isEmpty();
     }
 
-    private static long[] unlimited(List<PeriodLimit> periods) {
-        if (periods.isEmpty()) {
-            return NO_PERIODS;
-        }
-        long[] max = new long[Per.ALL.length];
-        Arrays.fill(max, Long.MAX_VALUE);
-        return max;
-    }
-
-    /** Returns the limit of a period in signals. */
-    long signalsMax(Per per) {
-        return periodSignals[per.ordinal()];
+    /** Whether a period has a limit. */
+    boolean hasPeriods() {
+        return limitedPeriods != 0;
     }
 
     boolean isLimited(Per per) {
-        // By index: an iterator would be allocated for each accepted signal.
-        for (int i = 0; i < periods.size(); i++) {
-            if (periods.get(i).per() == per) {
-                return true;
-            }
-        }
-        return false;
+        return (limitedPeriods & 1 << per.ordinal()) != 0;
     }
 
-    /** Returns the limit of a period in bytes of values. */
+    /** Returns the limit of a period in signals. Requires {@link #hasPeriods}. */
+    long signalsMax(Per per) {
+        return periodMax[2 * per.ordinal()];
+    }
+
+    /** Returns the limit of a period in bytes of values. Requires {@link #hasPeriods}. */
     long bytesMax(Per per) {
-        return periodBytes[per.ordinal()];
+        return periodMax[2 * per.ordinal() + 1];
     }
 }

@@ -16,20 +16,15 @@ final class MonthlyUse {
     private static final int BYTES = 2;
     private static final int COUNTERS = 3;
 
-    private final NewestPeriods months;
+    /** The only kind of periods. */
+    private static final int MONTH = 0;
+
+    private final NewestPeriods months = new NewestPeriods(1, COUNTERS);
 
     // The month of the last signal, which is nearly always that of the next one.
     private long beginsMs;
     private long endsMs;
     private int place;
-
-    MonthlyUse() {
-        this(new NewestPeriods(COUNTERS));
-    }
-
-    private MonthlyUse(NewestPeriods months) {
-        this.months = months;
-    }
 
     void addAccepted(long atMs, long valueBytes) {
         int at = placeOf(atMs);
@@ -49,7 +44,7 @@ final class MonthlyUse {
     private int placeOf(long atMs) {
         if (atMs < beginsMs || atMs >= endsMs) {
             long month = Per.MONTH.indexOf(atMs);
-            place = months.place(month);
+            place = months.place(MONTH, month);
             beginsMs = Per.MONTH.startOf(month);
             endsMs = beginsMs + Per.MONTH.leftMs(beginsMs);
         }
@@ -57,35 +52,37 @@ final class MonthlyUse {
     }
 
     long accepted(long month) {
-        return months.count(month, ACCEPTED);
+        return months.count(MONTH, month, ACCEPTED);
     }
 
     long rejected(long month) {
-        return months.count(month, REJECTED);
+        return months.count(MONTH, month, REJECTED);
     }
 
     long acceptedBytes(long month) {
-        return months.count(month, BYTES);
+        return months.count(MONTH, month, BYTES);
     }
 
     /** Whether a month is too old to be kept. */
     boolean isForgotten(long month) {
-        return months.isForgotten(month);
+        return months.isForgotten(MONTH, month);
     }
 
     boolean isEmpty() {
-        return months.isEmpty();
+        return months.isEmpty(MONTH);
     }
 
     int bytes() {
-        return months.bytes();
+        return months.bytes(MONTH);
     }
 
     void write(ByteBuffer out) {
-        months.write(out);
+        months.write(MONTH, out);
     }
 
     static MonthlyUse read(ByteBuffer in) {
-        return new MonthlyUse(NewestPeriods.read(in, COUNTERS));
+        MonthlyUse use = new MonthlyUse();
+        use.months.read(MONTH, in);
+        return use;
     }
 }

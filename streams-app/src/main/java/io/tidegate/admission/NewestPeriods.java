@@ -4,136 +4,171 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * Counters for the newest periods of one kind, by the number of the period. A late signal counts in its own period.
+ * Counters for the newest periods of some kinds, such as hours and days, by the number of the period. A late signal
+ * counts in its own period.
  *
- * <p>When there are more than {@link #KEPT}, the oldest period is forgotten, along with all periods before it. Not
- * thread-safe.
+ * <p>When there are more than {@link #KEPT} periods of a kind, the oldest one is forgotten, along with all periods before
+ * it. Not thread-safe.
  */
 final class NewestPeriods {
-    /** The number of periods that are kept. */
+    /** The number of periods of each kind that are kept. */
     static final int KEPT = 4;
 
     private static final long NONE = -1;
 
+    /** The first cells of a kind: the newest period that is forgotten, and the number of periods. */
+    private static final int FORGOTTEN = 0;
+
+    private static final int SIZE = 1;
+    private static final int HEAD_CELLS = 2;
+
     /** The number of cells per period: its number and its counters. */
     private final int cells;
 
-    private long forgotten = NONE;
-    private int size;
+    private final int cellsOfKind;
 
-    /** The cells of all periods, one period after the other: a decision reads one place in memory. */
+    /** The cells of all kinds, one after the other: a decision with limits of several kinds reads one place in memory. */
     private final long[] all;
 
-    /** @param counters the number of counters per period */
-    NewestPeriods(int counters) {
+    /**
+     * @param kinds the number of kinds of periods
+     * @param counters the number of counters per period
+     */
+    NewestPeriods(int kinds, int counters) {
         cells = 1 + counters;
-        all = new long[KEPT * cells];
+        cellsOfKind = HEAD_CELLS + KEPT * cells;
+        all = new long[kinds * cellsOfKind];
+        for (int kind = 0; kind < kinds; kind++) {
+            clear(kind);
+        }
     }
 
     /**
      * Returns the place of a period; -1 if nothing was counted in it. The place is valid until the next {@link #place}.
      */
-    int find(long wanted) {
-        for (int i = size - 1; i >= 0; i--) {
-            if (all[i * cells] == wanted) {
-                return i;
+    int find(int kind, long wanted) {
+        int first = firstOf(kind);
+        for (int place = endOf(kind) - cells; place >= first; place -= cells) {
+            if (all[place] == wanted) {
+                return place;
             }
         }
         return -1;
     }
 
-    /** Returns the place of a period, adding the period if necessary; -1 if it is forgotten. */
-    int place(long wanted) {
-        int found = find(wanted);
-        if (found >= 0 || wanted <= forgotten) {
-            return found;
-        }
-        if (size == KEPT) {
-            if (wanted < all[0]) {
-                forgotten = wanted;
-                return -1;
-            }
-            forgotten = all[0];
-            move(1, 0, size - 1);
-            size--;
-        }
-        int at = size;
-        while (at > 0 && all[(at - 1) * cells] > wanted) {
-            at--;
-        }
-        move(at, at + 1, size - at);
-        Arrays.fill(all, at * cells, (at + 1) * cells, 0);
-        all[at * cells] = wanted;
-        size++;
-        return at;
+    private int firstOf(int kind) {
+        return kind * cellsOfKind + HEAD_CELLS;
     }
 
-    private void move(int from, int to, int periods) {
-        System.arraycopy(all, from * cells, all, to * cells, periods * cells);
+    private int endOf(int kind) {
+        return firstOf(kind) + size(kind) * cells;
+    }
+
+    private int size(int kind) {
+        return (int) all[kind * cellsOfKind + SIZE];
+    }
+
+    private void size(int kind, int periods) {
+        all[kind * cellsOfKind + SIZE] = periods;
+    }
+
+    private long forgotten(int kind) {
+        return all[kind * cellsOfKind + FORGOTTEN];
+    }
+
+    private void forget(int kind, long upTo) {
+        all[kind * cellsOfKind + FORGOTTEN] = upTo;
+    }
+
+    /** Returns the place of a period, adding the period if necessary; -1 if it is forgotten. */
+    int place(int kind, long wanted) {
+        int found = find(kind, wanted);
+        if (found >= 0 || wanted <= forgotten(kind)) {
+            return found;
+        }
+        int first = firstOf(kind);
+        if (size(kind) == KEPT) {
+            if (wanted < all[first]) {
+                forget(kind, wanted);
+                return -1;
+            }
+            forget(kind, all[first]);
+            System.arraycopy(all, first + cells, all, first, (KEPT - 1) * cells);
+            size(kind, KEPT - 1);
+        }
+        int end = endOf(kind);
+        int place = end;
+        while (place > first && all[place - cells] > wanted) {
+            place -= cells;
+        }
+        System.arraycopy(all, place, all, place + cells, end - place);
+        all[place] = wanted;
+        Arrays.fill(all, place + 1, place + cells, 0);
+        size(kind, size(kind) + 1);
+        return place;
     }
 
     /** @param place from {@link #place} */
     void add(int place, int counter, long count) {
-        all[place * cells + 1 + counter] += count;
+        all[place + 1 + counter] += count;
     }
 
     /** Returns a counter of a period; 0 if nothing was counted in it. */
-    long count(long wanted, int counter) {
-        return countAt(find(wanted), counter);
+    long count(int kind, long wanted, int counter) {
+        return countAt(find(kind, wanted), counter);
     }
 
     /** @param place from {@link #find} */
     long countAt(int place, int counter) {
-        return place < 0 ? 0 : all[place * cells + 1 + counter];
+        return place < 0 ? 0 : all[place + 1 + counter];
     }
 
     /** Whether the counters of a period are no longer known. */
-    boolean isForgotten(long wanted) {
-        return wanted <= forgotten;
+    boolean isForgotten(int kind, long wanted) {
+        return wanted <= forgotten(kind);
     }
 
-    long firstRemembered() {
-        return forgotten + 1;
+    long firstRemembered(int kind) {
+        return forgotten(kind) + 1;
     }
 
-    /** The newest period in which something was counted; -1 if there is none. */
-    long newest() {
-        return size == 0 ? NONE : all[(size - 1) * cells];
+    /** The newest period of a kind in which something was counted; -1 if there is none. */
+    long newest(int kind) {
+        return size(kind) == 0 ? NONE : all[endOf(kind) - cells];
     }
 
-    void clear() {
-        size = 0;
-        forgotten = NONE;
+    void clear(int kind) {
+        size(kind, 0);
+        forget(kind, NONE);
     }
 
-    boolean isEmpty() {
-        return size == 0;
+    boolean isEmpty(int kind) {
+        return size(kind) == 0;
     }
 
-    /** The size of the stored form. */
-    int bytes() {
-        return Long.BYTES + 1 + size * cells * Long.BYTES;
+    /** The size of the stored form of a kind. */
+    int bytes(int kind) {
+        return Long.BYTES + 1 + size(kind) * cells * Long.BYTES;
     }
 
-    void write(ByteBuffer out) {
-        out.putLong(forgotten).put((byte) size);
-        for (int i = 0; i < size * cells; i++) {
+    void write(int kind, ByteBuffer out) {
+        out.putLong(forgotten(kind)).put((byte) size(kind));
+        for (int i = firstOf(kind); i < endOf(kind); i++) {
             out.putLong(all[i]);
         }
     }
 
     /** @throws IllegalStateException if there are more than {@link #KEPT} periods */
-    static NewestPeriods read(ByteBuffer in, int counters) {
-        NewestPeriods periods = new NewestPeriods(counters);
-        periods.forgotten = in.getLong();
-        periods.size = Byte.toUnsignedInt(in.get());
-        if (periods.size > KEPT) {
+    void read(int kind, ByteBuffer in) {
+        forget(kind, in.getLong());
+        int periods = Byte.toUnsignedInt(in.get());
+        if (periods > KEPT) {
             throw new IllegalStateException(
-                    "tenant usage counts %d periods of a kind, the limit is %d".formatted(periods.size, KEPT));
+                    "tenant usage counts %d periods of a kind, the limit is %d".formatted(periods, KEPT));
         }
-        for (int i = 0; i < periods.size * periods.cells; i++) {
-            periods.all[i] = in.getLong();
+        size(kind, periods);
+        for (int i = firstOf(kind); i < endOf(kind); i++) {
+            all[i] = in.getLong();
         }
-        return periods;
     }
 }

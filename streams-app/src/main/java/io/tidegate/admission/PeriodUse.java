@@ -19,22 +19,18 @@ final class PeriodUse {
     private static final int BYTES = 1;
     private static final int COUNTERS = 2;
 
-    private final NewestPeriods[] counted = new NewestPeriods[Per.ALL.length];
+    private static final int KINDS = Per.ALL.length;
 
-    PeriodUse() {
-        for (int i = 0; i < counted.length; i++) {
-            counted[i] = new NewestPeriods(COUNTERS);
-        }
-    }
+    private final NewestPeriods counted = new NewestPeriods(KINDS, COUNTERS);
 
     /** Returns the signals accepted in a period. */
     long signals(Per per, long index) {
-        return counted[per.ordinal()].count(index, SIGNALS);
+        return counted.count(per.ordinal(), index, SIGNALS);
     }
 
     /** Returns the bytes of values accepted in a period. */
     long bytes(Per per, long index) {
-        return counted[per.ordinal()].count(index, BYTES);
+        return counted.count(per.ordinal(), index, BYTES);
     }
 
     /**
@@ -43,60 +39,58 @@ final class PeriodUse {
      * @param valueBytes the size of the signal's value
      */
     boolean fits(Per per, long index, long valueBytes, long signalsMax, long bytesMax) {
-        NewestPeriods of = counted[per.ordinal()];
-        int place = of.find(index);
-        if (place < 0 && of.isForgotten(index)) {
+        int place = counted.find(per.ordinal(), index);
+        if (place < 0 && isForgotten(per, index)) {
             return false;
         }
-        return of.countAt(place, SIGNALS) < signalsMax && valueBytes <= bytesMax - of.countAt(place, BYTES);
+        return counted.countAt(place, SIGNALS) < signalsMax && valueBytes <= bytesMax - counted.countAt(place, BYTES);
     }
 
     /** Whether the counters of a period are no longer known. */
     boolean isForgotten(Per per, long index) {
-        return counted[per.ordinal()].isForgotten(index);
+        return counted.isForgotten(per.ordinal(), index);
     }
 
     /** Returns the first period whose counters are known, after forgotten ones. */
     long firstRemembered(Per per) {
-        return counted[per.ordinal()].firstRemembered();
+        return counted.firstRemembered(per.ordinal());
     }
 
     /** The newest period in which something was accepted; -1 if there is none. */
     long newest(Per per) {
-        return counted[per.ordinal()].newest();
+        return counted.newest(per.ordinal());
     }
 
     void add(Per per, long index, long valueBytes) {
-        NewestPeriods of = counted[per.ordinal()];
-        int place = of.place(index);
+        int place = counted.place(per.ordinal(), index);
         if (place >= 0) {
-            of.add(place, SIGNALS, 1);
-            of.add(place, BYTES, valueBytes);
+            counted.add(place, SIGNALS, 1);
+            counted.add(place, BYTES, valueBytes);
         }
     }
 
     void clear(Per per) {
-        counted[per.ordinal()].clear();
+        counted.clear(per.ordinal());
     }
 
     int bytes() {
         int sum = 0;
-        for (NewestPeriods of : counted) {
-            sum += of.bytes();
+        for (int kind = 0; kind < KINDS; kind++) {
+            sum += counted.bytes(kind);
         }
         return sum;
     }
 
     void write(ByteBuffer out) {
-        for (NewestPeriods of : counted) {
-            of.write(out);
+        for (int kind = 0; kind < KINDS; kind++) {
+            counted.write(kind, out);
         }
     }
 
     static PeriodUse read(ByteBuffer in) {
         PeriodUse use = new PeriodUse();
-        for (int i = 0; i < use.counted.length; i++) {
-            use.counted[i] = NewestPeriods.read(in, COUNTERS);
+        for (int kind = 0; kind < KINDS; kind++) {
+            use.counted.read(kind, in);
         }
         return use;
     }

@@ -126,7 +126,7 @@ public final class QuotaWatch {
         for (EntityKind kind : EntityKind.ALL) {
             found = look(of(kind), usage.entityCount(kind), limited(kind.maxIn(config)), found);
         }
-        if (!limits.periods.isEmpty() || watchesPeriods()) {
+        if (limits.hasPeriods() || watchesPeriods()) {
             for (PeriodQuota quota : PeriodQuota.ALL) {
                 found = lookAtPeriod(quota, limits, usage, found);
             }
@@ -152,9 +152,9 @@ public final class QuotaWatch {
 
     /** Checks the newest period, so a level is left when the first signal of the next period is accepted. */
     private List<Crossing> lookAtPeriod(PeriodQuota quota, Limits limits, TenantUsage usage, List<Crossing> found) {
-        long limit = limits.periods.isEmpty()
-                ? NONE
-                : limited(quota.ofBytes() ? limits.bytesMax(quota.per()) : limits.signalsMax(quota.per()));
+        long limit = limits.hasPeriods()
+                ? limited(quota.ofBytes() ? limits.bytesMax(quota.per()) : limits.signalsMax(quota.per()))
+                : NONE;
         PeriodUse use = usage.periods;
         long newest = use == null ? NONE : use.newest(quota.per());
         long used =
