@@ -2,6 +2,7 @@ package io.tidegate.schemas;
 
 import io.tidegate.signal.AvroReader;
 import io.tidegate.signal.SchemaUnavailableException;
+import io.tidegate.signal.WriterSchemas.SchemaLookup;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -20,13 +21,14 @@ import org.slf4j.LoggerFactory;
  * <p>Consumers check whether a value {@linkplain #isReady can be read}, and withhold its record and the later ones of the
  * partition until it can. Lookups run on separate threads. So no stream thread waits for a registry: it keeps polling and
  * committing and reads the other partitions, and no transaction stays open. While the registry does not answer, each lookup is
- * repeated after a pause that grows to {@link #PAUSE_MAX_NANOS}. Thread-safe.
+ * repeated after a pause that grows to {@link #PAUSE_MAX_NANOS}. Lookups that do not end for {@link #LONG_NANOS}, because
+ * producers name ever more ids or the registry is slow, are reported as well. Thread-safe.
  */
 public final class SchemaGate implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaGate.class);
 
-    /** Concurrent lookups. */
-    private static final int THREADS = 4;
+    /** Concurrent lookups: producers can invent ids, and each partition waits for the lookup of each of them. */
+    private static final int THREADS = 32;
 
     /** Ids that are being looked up, or whose lookup failed; further ones wait until there is room. */
     private static final int IDS_MAX = 256;
@@ -38,6 +40,12 @@ public final class SchemaGate implements AutoCloseable {
     /** An id that was not requested for this long is abandoned: another instance reads its partition. */
     private static final long ABANDONED_NANOS = TimeUnit.SECONDS.toNanos(30);
 
+    /** Lookups for this long without a break are reported. */
+    static final long LONG_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    /** A break in which no lookup was needed. */
+    static final long BREAK_NANOS = TimeUnit.SECONDS.toNanos(2);
+
     private final RegistrySchemas schemas;
     private final LongSupplier nanos;
     private final ThreadPoolExecutor executor;
@@ -45,6 +53,13 @@ public final class SchemaGate implements AutoCloseable {
     private final Map<Integer, Failure> failures = new HashMap<>();
     private long loggedNanos;
     private boolean isLogged;
+
+    // The lookups since the last break.
+    private long busySinceNanos;
+    private long lastNanos;
+    private long lookups;
+    private long unknown;
+    private boolean isSlowLogged;
 
     /** A failed lookup. */
     private static final class Failure {
@@ -97,15 +112,30 @@ public final class SchemaGate implements AutoCloseable {
             return;
         }
         if (pending.add(id)) {
+            noteBusy(nowNanos);
             executor.execute(() -> lookUp(id));
         }
+    }
+
+    private void noteBusy(long nowNanos) {
+        if (lookups == 0 || (pending.size() == 1 && nowNanos - lastNanos >= BREAK_NANOS)) {
+            busySinceNanos = nowNanos;
+            lookups = 0;
+            unknown = 0;
+            isSlowLogged = false;
+        }
+        lookups++;
+        lastNanos = nowNanos;
     }
 
     private void lookUp(int id) {
         String why = "schema id %d cannot be looked up: see the log".formatted(id);
         try {
-            var unused = schemas.lookUp(id);
+            boolean isUnknown = schemas.lookUp(id) instanceof SchemaLookup.Unusable;
             why = null;
+            if (isUnknown) {
+                noteUnknown();
+            }
         } catch (SchemaUnavailableException e) {
             why = e.getMessage();
         } catch (InterruptedException e) {
@@ -117,9 +147,19 @@ public final class SchemaGate implements AutoCloseable {
         }
     }
 
+    private synchronized void noteUnknown() {
+        unknown++;
+    }
+
     private synchronized void ended(int id, @Nullable String why) {
         long nowNanos = nanos.getAsLong();
         pending.remove(id);
+        lastNanos = nowNanos;
+        String slow = busy(nowNanos);
+        if (slow != null && !isSlowLogged) {
+            isSlowLogged = true;
+            LOG.warn("partitions wait for their schemas: {}", slow);
+        }
         if (why == null) {
             failures.remove(id);
             forgetAbandoned(nowNanos);
@@ -161,7 +201,16 @@ public final class SchemaGate implements AutoCloseable {
         return failures.values().stream()
                 .findFirst()
                 .map(failure -> failure.why)
-                .orElse(null);
+                .orElseGet(() -> busy(nanos.getAsLong()));
+    }
+
+    /** Returns the lookups since the last break if they are long; null otherwise. */
+    private @Nullable String busy(long nowNanos) {
+        boolean isBusy = !pending.isEmpty() || nowNanos - lastNanos < BREAK_NANOS;
+        return lookups == 0 || !isBusy || nowNanos - busySinceNanos < LONG_NANOS
+                ? null
+                : "%d schema ids looked up in %d s, of which the registry cannot give %d a schema"
+                        .formatted(lookups, TimeUnit.NANOSECONDS.toSeconds(nowNanos - busySinceNanos), unknown);
     }
 
     /** Returns the number of ids that are being looked up. */

@@ -136,6 +136,7 @@ final class AlignedReads {
                     ? 0
                     : countDeliverable(partition, waiting.records(), limitMs, nowMs);
             if (count == 0) {
+                prepare(partition, waiting.records());
                 continue;
             }
             noteRead(partition, waiting.records().subList(0, count));
@@ -160,6 +161,10 @@ final class AlignedReads {
             TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records, @Nullable OffsetAndMetadata next) {
         withheld.put(partition, new Withheld(records, next));
         reportWithheld(partition, records.get(0).timestamp());
+        prepare(partition, records);
+    }
+
+    private void prepare(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
         if (readiness.concerns(partition)) {
             readiness.prepare(records);
         }

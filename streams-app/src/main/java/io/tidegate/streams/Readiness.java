@@ -19,6 +19,9 @@ final class Readiness {
     /** The key in the config of Kafka Streams. */
     static final String KEY = "main.consumer." + CONSUMER_KEY;
 
+    /** The maximum number of waiting records that {@link #prepare} checks. */
+    static final int PREPARED_MAX = 256;
+
     private final Set<String> topics;
     private volatile @Nullable Predicate<ConsumerRecord<byte[], byte[]>> isReady;
 
@@ -54,11 +57,15 @@ final class Readiness {
         return records.size();
     }
 
-    /** Checks all records, so that they become ready together and not one after the other. */
+    /**
+     * Checks the next records, so that they become ready together and not one after the other. Must be called again as long as
+     * they wait: the predicate may have had no room for all of them.
+     */
     void prepare(List<ConsumerRecord<byte[], byte[]>> records) {
         Predicate<ConsumerRecord<byte[], byte[]>> decides = isReady;
-        for (int i = 0; decides != null && i < records.size(); i++) {
-            var unused = decides.test(records.get(i));
+        int waiting = 0;
+        for (int i = 0; decides != null && i < records.size() && waiting < PREPARED_MAX; i++) {
+            waiting += decides.test(records.get(i)) ? 0 : 1;
         }
     }
 }

@@ -124,6 +124,43 @@ class SchemaGateTest {
     }
 
     @Test
+    void lookupsWithoutEndAreReported() {
+        for (int id = 1; id <= 10; id++) {
+            int invented = id;
+            assertThat(gate.waitsFor()).as("after %d s", id - 1).isNull();
+            await(() -> gate.isReady(value(invented)));
+            await(() -> gate.pending() == 0);
+            nanos.addAndGet(TimeUnit.SECONDS.toNanos(1));
+        }
+        CountDownLatch latch = new CountDownLatch(1);
+        registry.hold(latch);
+        assertThat(gate.isReady(value(11))).isFalse();
+
+        assertThat(gate.waitsFor())
+                .isEqualTo("11 schema ids looked up in 10 s, of which the registry cannot give 10 a schema");
+
+        latch.countDown();
+        await(() -> gate.isReady(value(11)));
+        await(() -> gate.pending() == 0);
+        nanos.addAndGet(SchemaGate.BREAK_NANOS);
+        assertThat(gate.waitsFor()).isNull();
+        assertThat(gate.isReady(value(13))).isFalse();
+        assertThat(gate.waitsFor()).as("counted from the last break on").isNull();
+    }
+
+    @Test
+    void manyLookupsAreInFlightTogether() {
+        CountDownLatch latch = new CountDownLatch(1);
+        registry.hold(latch);
+        for (int id = 1; id <= 32; id++) {
+            assertThat(gate.isReady(value(id))).isFalse();
+        }
+
+        await(() -> registry.requests().size() == 32);
+        latch.countDown();
+    }
+
+    @Test
     void idsThatProducersInventAreBounded() {
         registry.fail(503, "");
         for (int id = 1; id <= 10_000; id++) {

@@ -339,6 +339,32 @@ class AlignedReadsTest {
     }
 
     @Test
+    void recordsThatWaitArePreparedAgainAtEachPoll() {
+        Set<Long> ready = new HashSet<>();
+        Set<Long> asked = new HashSet<>();
+        readiness.decidedBy(record -> {
+            // There is room for a hundred at a time, as in a gate of schemas.
+            if (!ready.contains(record.offset()) && asked.size() < 100) {
+                asked.add(record.offset());
+            }
+            return ready.contains(record.offset());
+        });
+        for (long offset = 0; offset < 300; offset++) {
+            arrive(FAST, offset, START_MS + offset);
+        }
+
+        assertThat(reads.poll(TIMEOUT)).isEmpty();
+        assertThat(asked).hasSize(100).contains(0L);
+        ready.addAll(asked);
+        ready.remove(0L);
+        asked.clear();
+
+        assertThat(reads.poll(TIMEOUT)).as("the first one still waits").isEmpty();
+
+        assertThat(asked).hasSize(100).contains(0L, 198L);
+    }
+
+    @Test
     void recordsWaitUntilTheyAreReadyAlsoWherePartitionsAreNotAligned() {
         Set<Long> ready = new HashSet<>();
         Alignment none = Alignment.none();
