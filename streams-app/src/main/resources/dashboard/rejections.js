@@ -282,7 +282,7 @@ export function rejections(choices, serverAt) {
           return;
         }
         if (piece.ending === 'time_over' && isOpen()) continue;
-        box.replaceChildren(empty(`${counted(sent, 'signal')} ${sent === 1 ? 'was' : 'were'} sent again`, piece.ending === 'taken_over' ? 'Another replay has started and continues.' : 'Each is judged like a new signal.'));
+        box.replaceChildren(empty(`${counted(sent, 'signal')} ${sent === 1 ? 'was' : 'were'} sent again`, piece.ending === 'taken_over' ? 'Another replay has started, or the brokers did not answer for 30 s. Replay the rest if no other one runs.' : 'Each is judged like a new signal.'));
         return;
       }
     } catch (e) {

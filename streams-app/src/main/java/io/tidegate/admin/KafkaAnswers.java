@@ -9,6 +9,10 @@ import org.apache.kafka.common.KafkaFuture;
 
 /** Waits for Kafka's answers, with a deadline and an actionable error. */
 public final class KafkaAnswers {
+    /** The remedy if a broker rejects the login. */
+    public static final String LOGIN_REMEDY =
+            "set kafka.security.protocol, kafka.sasl.mechanism and kafka.sasl.jaas.config to those of this listener";
+
     private static final int WAIT_S = 30;
 
     private KafkaAnswers() {}
@@ -32,6 +36,16 @@ public final class KafkaAnswers {
             }
         }
         return new AdminException("cannot connect to %s%s".formatted(settings.bootstrapServers(), reasons), e);
+    }
+
+    /** Whether a failure or one of its causes is of a type. */
+    public static boolean isCausedBy(Throwable failure, Class<? extends Throwable> type) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (type.isInstance(cause)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** @param doing the operation waited for, such as "describing the topics" */

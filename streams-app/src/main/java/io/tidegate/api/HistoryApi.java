@@ -57,11 +57,8 @@ final class HistoryApi implements AutoCloseable {
     private void read() {
         long began = System.nanoTime();
         try {
-            Set<Integer> own = api.view.ownShards();
-            api.history.retain(own, now());
-            for (int shard : own) {
-                RecentCounts.Reading reading = api.history.read(shard, now());
-                reading.end(api.shards.usages(shard, reading));
+            if (api.view.isStarted()) {
+                readShards();
             }
         } catch (RuntimeException e) {
             LOG.warn("the counters could not be read for the history", e);
@@ -71,6 +68,15 @@ final class HistoryApi implements AutoCloseable {
             var unused = reader.schedule(this::read, Math.max(EVERY_MS, REST * tookMs), TimeUnit.MILLISECONDS);
         } catch (java.util.concurrent.RejectedExecutionException e) {
             LOG.debug("closed", e);
+        }
+    }
+
+    private void readShards() {
+        Set<Integer> own = api.view.ownShards();
+        api.history.retain(own, now());
+        for (int shard : own) {
+            RecentCounts.Reading reading = api.history.read(shard, now());
+            reading.end(api.shards.usages(shard, reading));
         }
     }
 

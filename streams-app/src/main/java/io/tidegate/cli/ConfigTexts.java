@@ -150,7 +150,8 @@ final class ConfigTexts {
         }
         return config.maxBytesPerSec() == null
                 ? "unlimited"
-                : Amounts.exactSize(BigInteger.valueOf(config.bytesBurst())) + " (2 × the rate)";
+                : Amounts.exactSize(BigInteger.valueOf(config.bytesBurst()))
+                        + (config.bytesBurst() == Long.MAX_VALUE ? "" : " (2 × the rate)");
     }
 
     static String signalBytes(TenantConfig config) {

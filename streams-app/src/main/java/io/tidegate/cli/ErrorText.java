@@ -1,10 +1,14 @@
 package io.tidegate.cli;
 
+import io.tidegate.admin.KafkaAnswers;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.SslAuthenticationException;
+import org.apache.kafka.common.errors.TimeoutException;
 
 /** Failures as text. */
 final class ErrorText {
@@ -30,8 +34,21 @@ final class ErrorText {
         }
         String text = failure.getMessage() == null ? failure.toString() : failure.getMessage();
         // Kafka's message is "Failed to construct kafka consumer"; the reason is in the cause.
-        return failure instanceof KafkaException && root.getMessage() != null && !text.contains(root.getMessage())
-                ? text + ": " + root.getMessage()
-                : text;
+        String complete =
+                failure instanceof KafkaException && root.getMessage() != null && !text.contains(root.getMessage())
+                        ? text + ": " + root.getMessage()
+                        : text;
+        return complete + remedy(failure);
+    }
+
+    private static String remedy(Throwable failure) {
+        if (KafkaAnswers.isCausedBy(failure, AuthenticationException.class)
+                && !KafkaAnswers.isCausedBy(failure, SslAuthenticationException.class)) {
+            return ": " + KafkaAnswers.LOGIN_REMEDY;
+        }
+        return failure instanceof TimeoutException
+                ? ". The brokers accept connections; can the addresses that they advertise (advertised.listeners) be reached"
+                        + " from here? tidegate doctor checks them"
+                : "";
     }
 }

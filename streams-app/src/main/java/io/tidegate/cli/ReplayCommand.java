@@ -122,7 +122,8 @@ final class ReplayCommand implements Callable<Integer> {
             spec.commandLine()
                     .getErr()
                     .println(
-                            "another replay of this application started and ended this one; the signals in the table were sent");
+                            "another replay of this application started and ended this one, or the brokers did not answer for 30 s;"
+                                    + " the signals in the table were sent, so run the command again for the rest");
         }
         return exit;
     }

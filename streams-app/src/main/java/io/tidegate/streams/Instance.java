@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -44,6 +45,9 @@ public final class Instance implements AutoCloseable {
     private static final Duration IDLE_MAX = Duration.ofMinutes(1);
     private static final Duration CLOSE_WITHIN = Duration.ofSeconds(60);
 
+    /** After a failure that ends the instance, threads have less time: others repeat what they do not commit. */
+    private static final Duration END_WITHIN = Duration.ofSeconds(10);
+
     /** The free space required to resume, relative to the minimum, so that the instance does not flap. */
     private static final double RESUME_FACTOR = 1.1;
 
@@ -65,6 +69,7 @@ public final class Instance implements AutoCloseable {
     private final AtomicBoolean diskIsSuspect = new AtomicBoolean();
 
     private final ThreadReplacement replacement = new ThreadReplacement();
+    private final EndingThreads ending = new EndingThreads();
     private final InstanceListener listener;
     private final InstanceNotices notices = new InstanceNotices();
     private final Object pausing = new Object();
@@ -149,6 +154,8 @@ public final class Instance implements AutoCloseable {
                 watch.scheduleWithFixedDelay(this::checkDisk, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
         var unusedIdle =
                 watch.scheduleWithFixedDelay(this::checkIdle, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
+        var unusedEnding =
+                watch.scheduleWithFixedDelay(this::checkEnding, 0, CHECK_EVERY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Waits until all tasks of this instance run; returns false on timeout or if the instance ends before. */
@@ -253,9 +260,10 @@ public final class Instance implements AutoCloseable {
         watch.shutdownNow();
         group.close();
         clients.close();
-        if (!streams.close(CloseOptions.timeout(CLOSE_WITHIN)
+        Duration within = fatal == null ? CLOSE_WITHIN : END_WITHIN;
+        if (!streams.close(CloseOptions.timeout(within)
                 .withGroupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP))) {
-            LOG.warn("not all threads stopped in time seconds={}", CLOSE_WITHIN.toSeconds());
+            LOG.warn("not all threads stopped in time seconds={}", within.toSeconds());
         }
         running.countDown();
         ended.countDown();
@@ -295,8 +303,26 @@ public final class Instance implements AutoCloseable {
         onThreadFailure.run();
         if (response == StreamThreadExceptionResponse.REPLACE_THREAD) {
             pause(failures.pauseMs());
+            ending.failed(Thread.currentThread(), System.nanoTime());
+        } else {
+            endSoon();
         }
         return response;
+    }
+
+    /** Ends the instance when Kafka Streams has stopped, and after a while at the latest: it closes the stores one by one. */
+    private void endSoon() {
+        try {
+            var unused = watch.schedule(
+                    () -> {
+                        running.countDown();
+                        ended.countDown();
+                    },
+                    END_WITHIN.toMillis(),
+                    TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("closing already", e);
+        }
     }
 
     private StreamThreadExceptionResponse responseTo(Throwable failure) {
@@ -385,6 +411,21 @@ public final class Instance implements AutoCloseable {
             }
         } catch (RuntimeException e) {
             LOG.warn("joining the group again failed", e);
+        }
+    }
+
+    private void checkEnding() {
+        try {
+            Thread stuck = ending.stuck(System.nanoTime());
+            if (stuck != null && fatal == null) {
+                end(new IllegalStateException(
+                        ("thread %s failed and cannot give its shards back, because the thread that restores them has died;"
+                                        + " other instances take over when this process has ended")
+                                .formatted(stuck.getName()),
+                        lastFailure));
+            }
+        } catch (RuntimeException e) {
+            LOG.warn("the failed threads cannot be examined", e);
         }
     }
 

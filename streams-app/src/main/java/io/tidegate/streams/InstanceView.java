@@ -141,6 +141,11 @@ public final class InstanceView {
         return streams.state().name().toLowerCase(Locale.ROOT);
     }
 
+    /** Whether this instance has started and is not stopping. */
+    public boolean isStarted() {
+        return streams.state().isRunningOrRebalancing();
+    }
+
     /** Whether all tasks of this instance run: none is being restored or moved. */
     public boolean isRunning() {
         return streams.state() == KafkaStreams.State.RUNNING;

@@ -1,5 +1,6 @@
 package io.tidegate.streams;
 
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -61,7 +62,11 @@ public final class KafkaInternals {
 
     private static final String PRODUCER = "-producer";
     private static final String STREAM_THREAD = "-StreamThread-";
+    private static final String STATE_UPDATER = "-StateUpdater-";
     private static final String GLOBAL_THREAD = "GlobalStreamThread";
+
+    /** The method of {@code TaskManager} in which an ending thread waits for its state updater. */
+    static final String AWAITS_STATE_UPDATER = "shutdownStateUpdater";
 
     private static final Pattern PROCESS_AND_THREAD =
             Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-\\d+");
@@ -98,6 +103,19 @@ public final class KafkaInternals {
     /** Whether this is the thread that reads the topics of global stores. */
     static boolean isGlobalThread(Thread thread) {
         return thread.getName().contains(GLOBAL_THREAD);
+    }
+
+    /** The name of the thread that restores the tasks of a stream thread. */
+    static String stateUpdaterOf(String streamThread) {
+        return streamThread.replace(STREAM_THREAD, STATE_UPDATER);
+    }
+
+    /** Whether an ending stream thread waits for its state updater, which is dead. */
+    static boolean waitsForDeadStateUpdater(Thread thread) {
+        return Arrays.stream(thread.getStackTrace())
+                        .anyMatch(frame -> frame.getMethodName().equals(AWAITS_STATE_UPDATER))
+                && Thread.getAllStackTraces().keySet().stream()
+                        .noneMatch(other -> other.getName().equals(stateUpdaterOf(thread.getName())));
     }
 
     /** The changelog topic of a store. */

@@ -48,6 +48,8 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,6 +84,9 @@ public final class Doctor {
     private static final long FSYNC_SLOW_MS = 50;
     private static final long CLOCK_AHEAD_MS = 1_000;
     private static final double GIB = 1L << 30;
+    private static final String ADVERTISED_REMEDY =
+            "after the bootstrap, clients use the addresses of advertised.listeners, not the one they connected to first:"
+                    + " advertise one that can be reached from here, or use the listener that is meant for clients here";
 
     /** Records of each ingress topic that are examined. */
     private static final int SIGNALS_READ = 100;
@@ -181,17 +186,42 @@ public final class Doctor {
         config.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, ANSWER_MS);
         config.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, ANSWER_MS / 2);
         try (Admin admin = Admin.create(config)) {
-            var nodes = KafkaAnswers.get(admin.describeCluster().nodes(), "describing the cluster");
-            if (advertised(nodes)) {
-                examineTopics(admin);
+            try {
+                var nodes = KafkaAnswers.get(admin.describeCluster().nodes(), "describing the cluster");
+                if (advertised(nodes)) {
+                    examineTopics(admin);
+                }
+            } catch (AdminException | KafkaException e) {
+                noCluster(e, hasAnswered(admin));
             }
-        } catch (AdminException | KafkaException e) {
+        } catch (KafkaException e) {
+            noCluster(e, false);
+        }
+    }
+
+    /** @param answered whether a broker has answered a request, if only the first ones */
+    private void noCluster(RuntimeException failure, boolean answered) {
+        if (KafkaAnswers.isCausedBy(failure, AuthenticationException.class)) {
+            add(Level.FAIL, "broker", "the broker rejects the login: " + root(failure), KafkaAnswers.LOGIN_REMEDY);
+        } else if (answered && KafkaAnswers.isCausedBy(failure, TimeoutException.class)) {
+            add(
+                    Level.FAIL,
+                    "listener",
+                    "the broker answers, but the address that it advertises cannot be reached from here",
+                    ADVERTISED_REMEDY);
+        } else {
             add(
                     Level.FAIL,
                     "broker",
-                    "the broker accepts connections but does not answer as Kafka: " + root(e),
+                    "the broker accepts connections but does not answer as Kafka: " + root(failure),
                     "check kafka.security.protocol and its settings, and that the port belongs to a Kafka listener");
         }
+    }
+
+    private static boolean hasAnswered(Admin admin) {
+        return admin.metrics().entrySet().stream()
+                .filter(metric -> metric.getKey().name().equals("response-total"))
+                .anyMatch(metric -> metric.getValue().metricValue() instanceof Number count && count.doubleValue() > 0);
     }
 
     /** Connects to every address that the brokers advertise: after the bootstrap, clients use only these. */
@@ -212,8 +242,7 @@ public final class Doctor {
                     "listener",
                     "broker %s advertises %s:%d, which cannot be reached from here: %s"
                             .formatted(node.id(), node.host(), node.port(), why),
-                    "after the bootstrap, clients use the addresses of advertised.listeners, not the one they connected to first:"
-                            + " advertise one that can be reached from here, or use the listener that is meant for clients here");
+                    ADVERTISED_REMEDY);
         }
         return all;
     }

@@ -58,7 +58,7 @@ public record ReplayReport(Ending ending, SortedMap<Group, Counts> groups, Map<I
         COMPLETE,
         /** The time ran out first. */
         TIME_OVER,
-        /** Another run fenced this one. */
+        /** Another run fenced this one, or the brokers aborted its transaction because it was open for too long. */
         TAKEN_OVER;
 
         /** Returns the id, such as {@code complete}. */

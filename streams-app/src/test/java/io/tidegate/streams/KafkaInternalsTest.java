@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.tidegate.demo.EmbeddedBroker;
 import io.tidegate.streams.KafkaInternals.Measure;
+import java.lang.reflect.Method;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,6 +42,7 @@ import org.apache.kafka.streams.processor.api.ContextualProcessor;
 import org.apache.kafka.streams.processor.api.ProcessorSupplier;
 import org.apache.kafka.streams.processor.api.Record;
 import org.apache.kafka.streams.processor.internals.DefaultKafkaClientSupplier;
+import org.apache.kafka.streams.processor.internals.TaskManager;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.Stores;
 import org.junit.jupiter.api.AfterAll;
@@ -96,6 +98,13 @@ final class KafkaInternalsTest {
             assertThat(streams.metadataForLocalThreads())
                     .extracting(thread -> KafkaInternals.threadsOf(thread.consumerClientId()))
                     .allMatch(prefix -> prefix.startsWith(application + "-") && prefix.endsWith("-StreamThread-"));
+            assertThat(Thread.getAllStackTraces().keySet())
+                    .extracting(Thread::getName)
+                    .containsAll(
+                            threads.stream().map(KafkaInternals::stateUpdaterOf).toList());
+            assertThat(TaskManager.class.getDeclaredMethods())
+                    .extracting(Method::getName)
+                    .contains(KafkaInternals.AWAITS_STATE_UPDATER);
             assertThat(transactionalIds)
                     .isNotEmpty()
                     .allMatch(id -> KafkaInternals.isTransactionalIdOfThread(application, id))
