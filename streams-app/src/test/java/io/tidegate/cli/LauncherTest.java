@@ -153,6 +153,20 @@ class LauncherTest {
     }
 
     @Test
+    void javaNeverTakesAFileOfItsOwnForAClosedStandardInput() throws Exception {
+        program("java", """
+                case "$*" in *-version*) echo ' java.specification.version = 17' >&2; exit 0 ;; esac
+                readlink /proc/self/fd/0
+                """);
+        Path closing = Files.writeString(root.resolve("closing"), "exec bash '%s' \"$@\" <&-".formatted(unpacked()));
+
+        Run run = run(closing, Map.of(), "tenants", "apply", "-f", "-");
+
+        assertThat(run.exit()).as(run.err()).isZero();
+        assertThat(run.out()).isEqualTo("/dev/null\n");
+    }
+
+    @Test
     void messagesOfACheckoutNameItsLauncher() throws Exception {
         assertThat(run(checkout(), Map.of(), "demo").out()).contains("-Dtidegate.command=./tidegate\n");
         assertThat(run(unpacked(), Map.of(), "demo").out()).doesNotContain("tidegate.command");
