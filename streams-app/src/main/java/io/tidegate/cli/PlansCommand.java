@@ -160,7 +160,8 @@ final class PlansCommand implements Runnable {
             }
             hint(Table.printable(rejection.message()));
             if (rejection.kind() == ConfigEdit.Kind.PLAN_UNKNOWN) {
-                hint("create it with: tidegate plans set %s --rate 100/s".formatted(plan));
+                hint("list the plans with: tidegate plans ls; create it with: tidegate plans set %s --rate 100/s"
+                        .formatted(plan));
             } else if (rejection.kind() == ConfigEdit.Kind.PLAN_IN_USE) {
                 hint(
                         "list the tenants with: tidegate tenants ls; move one with: tidegate tenants set TENANT --plan NAME");

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import org.apache.kafka.common.KafkaException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -60,6 +61,9 @@ public final class Tidegate implements Runnable {
             CompletionCommand.class,
             CompleteCommand.class,
             CommandLine.HelpCommand.class);
+
+    /** Picocli names the values of an enum by its constants. */
+    private static final Pattern VALUES = Pattern.compile("expected one of \\[[A-Z_, ]+]");
 
     @Spec
     private @Nullable CommandSpec spec;
@@ -200,7 +204,9 @@ public final class Tidegate implements Runnable {
             return ExitCodes.OK;
         }
         PrintWriter err = command.getErr();
-        err.println("tidegate: " + Table.printableLines(ProgramName.pasteable(failure.getMessage())));
+        String message = VALUES.matcher(failure.getMessage())
+                .replaceAll(values -> values.group().toLowerCase(Locale.ROOT));
+        err.println("tidegate: " + Table.printableLines(ProgramName.pasteable(message)));
         if (failure instanceof UnmatchedArgumentException unmatched) {
             suggest(unmatched, err);
         }

@@ -163,6 +163,14 @@ class OutputFieldsTest {
     }
 
     @Test
+    void theFormsAreNamedAsTheyAreGiven() {
+        Cli run = Cli.run("config", "validate", "-o", "xml");
+
+        assertThat(run.exitCode()).isEqualTo(ExitCodes.USAGE);
+        assertThat(run.err()).contains("expected one of [table, json, yaml, help]");
+    }
+
+    @Test
     void aTenantIsANumberOfAllItsDigits() throws IOException {
         DataDir dir = new DataDir(root);
         Path segment = dir.walOf(LARGEST).resolve(dir.segments(LARGEST).first().fileName());
