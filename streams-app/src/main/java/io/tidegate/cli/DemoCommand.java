@@ -147,13 +147,15 @@ final class DemoCommand implements Callable<Integer> {
                 TenantDirectory tenants = new TenantDirectory(settings);
                 tenants.addAll(SampleTraffic.TENANTS);
                 if (!runner.instance().awaitRunning(RUNS_WITHIN)) {
-                    print("Tidegate did not start within %s; see %s"
-                            .formatted(RUNS_WITHIN, root.resolve("tidegate.log")));
+                    print("Tidegate did not start within %d s; see %s"
+                            .formatted(RUNS_WITHIN.toSeconds(), root.resolve("tidegate.log")));
                     return ExitCodes.FAILED;
                 }
                 hints(broker.bootstrapServers(), settings.dataDir(), runner.url());
                 runTraffic(settings, tenants, broker);
                 if (trafficFailed) {
+                    // Its threads need not try to commit to a broker that may be gone.
+                    runner.instance().end(new IllegalStateException("the demo failed"));
                     return ExitCodes.FAILED;
                 }
                 if (duration == null) {
@@ -304,7 +306,7 @@ final class DemoCommand implements Callable<Integer> {
     private static void awaitQuietly(CountDownLatch latch, Duration within) {
         try {
             if (!latch.await(within.toMillis(), TimeUnit.MILLISECONDS)) {
-                System.err.println("tidegate: not everything stopped within " + within);
+                System.err.println("tidegate: not everything stopped within %d s".formatted(within.toSeconds()));
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -65,8 +65,8 @@ public final class KafkaInternals {
     private static final String STATE_UPDATER = "-StateUpdater-";
     private static final String GLOBAL_THREAD = "GlobalStreamThread";
 
-    /** The method of {@code TaskManager} in which an ending thread waits for its state updater. */
-    static final String AWAITS_STATE_UPDATER = "shutdownStateUpdater";
+    /** The method of {@code TaskManager} in which a stream thread waits for an answer of its state updater. */
+    static final String AWAITS_STATE_UPDATER = "waitForFuture";
 
     private static final Pattern PROCESS_AND_THREAD =
             Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-\\d+");

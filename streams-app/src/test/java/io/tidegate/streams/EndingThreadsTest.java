@@ -40,20 +40,20 @@ class EndingThreadsTest {
     }
 
     /** Has the name of the method in which a stream thread of Kafka waits. */
-    private void shutdownStateUpdater() {
+    private void waitForFuture() {
         awaitEnd();
     }
 
     @Test
     void aThreadThatWaitsForADeadOneIsStuck() {
-        Thread waiting = start(STREAM_THREAD, this::shutdownStateUpdater);
+        Thread waiting = start(STREAM_THREAD, this::waitForFuture);
 
         assertThat(KafkaInternals.waitsForDeadStateUpdater(waiting)).isTrue();
     }
 
     @Test
     void aThreadWhoseStateUpdaterLivesIsNot() {
-        Thread waiting = start(STREAM_THREAD, this::shutdownStateUpdater);
+        Thread waiting = start(STREAM_THREAD, this::waitForFuture);
         start(STATE_UPDATER, this::awaitEnd);
 
         assertThat(KafkaInternals.waitsForDeadStateUpdater(waiting)).isFalse();
