@@ -78,12 +78,16 @@ final class RejectionTailCommand implements Callable<Integer> {
     @Option(names = "--max", paramLabel = "N", description = "Stop after N records.")
     private @Nullable Long max;
 
+    @Option(names = "--stats", description = "Print the number of records by tenant and reason instead of the records.")
+    private boolean stats;
+
     @Spec
     private @Nullable CommandSpec spec;
 
     private @Nullable TenantId tenant;
     private Map<String, List<String>> names = Map.of();
-    private long printed;
+    private final RejectionCounts counts = new RejectionCounts();
+    private long taken;
 
     @Override
     public Integer call() {
@@ -99,18 +103,21 @@ final class RejectionTailCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         try (TopicReader reader = new TopicReader(settings, topics)) {
             TopicTail tail = reader.tail(selection.since(), selection.until(), this::isWanted);
-            if (output.isTable()) {
+            if (output.isTable() && !stats) {
                 out.printf(ROW, "TIME", "TENANT", "NAME", "REASON", "RETRY AFTER", "SOURCE", "MESSAGE");
             }
             if (last != null) {
-                tail.last(last, record -> print(record, out));
+                tail.last(last, record -> take(record, out));
             } else if (!follow || selection.since() != null) {
-                tail.all(() -> !isDone(), record -> print(record, out));
+                tail.all(() -> !isDone(), record -> take(record, out));
             }
             if (follow) {
                 spec.commandLine().getErr().println("waiting for rejections; press Ctrl-C to stop");
-                tail.follow(this::isDone, record -> print(record, out));
+                tail.follow(this::isDone, record -> take(record, out));
             }
+        }
+        if (stats) {
+            printCounts(out);
         }
         out.flush();
         return ExitCodes.OK;
@@ -130,6 +137,10 @@ final class RejectionTailCommand implements Callable<Integer> {
         }
         if (max != null && max < 0) {
             throw new ParameterException(spec.commandLine(), "--max = %d is below 0".formatted(max));
+        }
+        if (stats && follow) {
+            throw new ParameterException(
+                    spec.commandLine(), "--stats counts what is there: it cannot be combined with -f");
         }
         selection.check(spec.commandLine(), follow);
     }
@@ -154,7 +165,7 @@ final class RejectionTailCommand implements Callable<Integer> {
     }
 
     private boolean isDone() {
-        return max != null && printed >= max;
+        return max != null && taken >= max;
     }
 
     private boolean isWanted(ConsumerRecord<byte[], byte[]> record) {
@@ -165,12 +176,19 @@ final class RejectionTailCommand implements Callable<Integer> {
                 && selection.hasHeaders(record.headers());
     }
 
-    private void print(ConsumerRecord<byte[], byte[]> record, PrintWriter out) {
+    private void take(ConsumerRecord<byte[], byte[]> record, PrintWriter out) {
         if (isDone()) {
             return;
         }
-        printed++;
+        taken++;
         String ofTenant = TidegateHeaders.text(record.headers(), TidegateHeaders.TENANT);
+        if (stats) {
+            counts.add(
+                    ofTenant == null ? null : TenantId.tryParse(ofTenant),
+                    TidegateHeaders.text(record.headers(), TidegateHeaders.REASON),
+                    record.timestamp());
+            return;
+        }
         if (output.asObjects()) {
             out.println(output.line(json(record, ofTenant)));
         } else {
@@ -190,6 +208,37 @@ final class RejectionTailCommand implements Callable<Integer> {
         RecordJson.putBytes(json, "value", record.value());
         RecordJson.putHeaders(json, record.headers());
         return json;
+    }
+
+    private void printCounts(PrintWriter out) {
+        Table table = new Table("TENANT", "NAME", "REASON", "COUNT>", "FIRST", "LAST");
+        for (RejectionCounts.Group group : counts.mostFirst()) {
+            List<String> ofTenant =
+                    namesOf(group.tenant() == null ? null : group.tenant().decimal());
+            Instant first = Instant.ofEpochMilli(group.firstMs());
+            Instant latest = Instant.ofEpochMilli(group.lastMs());
+            if (output.asObjects()) {
+                ObjectNode json = Json.object();
+                Json.putTenant(json, group.tenant());
+                ofTenant.forEach(json.putArray("tenant_names")::add);
+                json.put("reason", group.reason());
+                json.put("count", group.count());
+                json.put("first", first.toString());
+                json.put("last", latest.toString());
+                out.println(output.line(json));
+            } else {
+                table.row(
+                        group.tenant() == null ? null : group.tenant().decimal(),
+                        ofTenant.isEmpty() ? null : ofTenant.get(0),
+                        group.reason(),
+                        group.count(),
+                        first,
+                        latest);
+            }
+        }
+        if (output.isTable()) {
+            table.print(out);
+        }
     }
 
     private static String delay(String ms) {

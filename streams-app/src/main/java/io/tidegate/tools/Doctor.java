@@ -31,6 +31,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -186,15 +187,17 @@ public final class Doctor {
         config.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, ANSWER_MS);
         config.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, ANSWER_MS / 2);
         try (Admin admin = Admin.create(config)) {
+            Collection<Node> nodes;
             try {
-                var nodes = KafkaAnswers.get(admin.describeCluster().nodes(), "describing the cluster");
-                if (advertised(nodes)) {
-                    examineTopics(admin);
-                }
-            } catch (AdminException | KafkaException e) {
+                nodes = KafkaAnswers.get(admin.describeCluster().nodes(), "describing the cluster");
+            } catch (AdminException e) {
                 noCluster(e, hasAnswered(admin));
+                return;
             }
-        } catch (KafkaException e) {
+            if (advertised(nodes)) {
+                examineTopics(admin);
+            }
+        } catch (AdminException | KafkaException e) {
             noCluster(e, false);
         }
     }

@@ -134,6 +134,7 @@ final class CommandOutputTest {
             outputs.put("plans ls", objects(app, "plans", "ls"));
             outputs.put("plans set", objects(app, "plans", "set", "pro", "--rate", "200/s"));
             outputs.put("rejections tail", objects(app, "rejections", "tail", "-n", "3"));
+            outputs.put("rejections tail --stats", objects(app, "rejections", "tail", "--stats"));
             outputs.put("rejections replay", objects(app, "rejections", "replay"));
             outputs.put("signals cat", objects(app, "signals", "cat", "--tenant", LARGEST, "-n", "3"));
             outputs.put("signals explain", objects(app, "signals", "explain", "-n", "3"));
@@ -232,6 +233,21 @@ final class CommandOutputTest {
             assertThat(objects(app, "rejections", "tail", "--until", "1h")).isEmpty();
             assertThat(objects(app, "rejections", "tail", "-f", "-n", "2", "--max", "2"))
                     .isEqualTo(all.subList(39, 41));
+
+            List<JsonNode> counts = objects(app, "rejections", "tail", "--stats");
+            assertThat(counts)
+                    .extracting(one -> "%d %s %d"
+                            .formatted(
+                                    one.path("tenant_id").asLong(),
+                                    one.path("reason").asText(),
+                                    one.path("count").asLong()))
+                    .containsExactly("1 rate_limited 21", "2 rate_limited 20");
+            assertThat(Instant.parse(counts.get(0).path("first").asText())).isEqualTo(times.get(0));
+            assertThat(Instant.parse(counts.get(1).path("last").asText())).isEqualTo(times.get(40));
+            assertThat(run(app, "rejections", "tail", "--stats", "--tenant", "2", "-n", "3")
+                            .out())
+                    .containsPattern("2 +- +rate_limited +3 ")
+                    .hasLineCount(2);
         }
     }
 
