@@ -2,7 +2,6 @@ package io.tidegate.admin;
 
 import io.tidegate.config.Settings;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -18,7 +17,6 @@ import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -56,11 +54,6 @@ final class TopicOwners {
             EnumSet.of(TopicRole.BY_TENANT, TopicRole.ACCEPTED, TopicRole.COMMANDS, TopicRole.SEGMENTS);
 
     private static final int WRITE_WITHIN_S = 30;
-
-    /** How long brokers may take to learn of a new topic. */
-    private static final Duration KNOWN_WITHIN = Duration.ofSeconds(10);
-
-    private static final Duration AGAIN_AFTER = Duration.ofMillis(100);
     private static final Logger LOG = LoggerFactory.getLogger(TopicOwners.class);
 
     private final Settings settings;
@@ -501,28 +494,14 @@ final class TopicOwners {
         return region == null ? application : "%s, region %s".formatted(application, region);
     }
 
-    /** Opens the topic, which exists: a broker may learn of a new topic later than another one. */
-    private TopicReader reader() {
-        long beganNanos = System.nanoTime();
-        while (true) {
-            try {
-                return new TopicReader(settings, List.of(settings.ownersTopic()));
-            } catch (MissingTopicException e) {
-                if (System.nanoTime() - beganNanos >= KNOWN_WITHIN.toNanos()) {
-                    throw e;
-                }
-                LockSupport.parkNanos(AGAIN_AFTER.toNanos());
-            }
-        }
-    }
-
     /** Returns all claims by key, in the order of writing. */
     private Map<String, TopicClaim> read() {
         Map<String, TopicClaim> claims = new LinkedHashMap<>();
         if (!states.existing().contains(settings.ownersTopic())) {
             return claims;
         }
-        try (TopicReader reader = reader()) {
+        try (TopicReader reader =
+                TopicStates.retryUntilKnown(() -> new TopicReader(settings, List.of(settings.ownersTopic())))) {
             reader.readToEnd(record -> {
                 if (record.key() == null) {
                     return;

@@ -98,7 +98,7 @@ final class TopicStates {
             try {
                 return question.get();
             } catch (AdminException e) {
-                boolean mayPass = e.getCause() instanceof RetriableException;
+                boolean mayPass = e instanceof MissingTopicException || e.getCause() instanceof RetriableException;
                 if (!mayPass
                         || System.nanoTime() > deadline
                         || Thread.currentThread().isInterrupted()) {

@@ -33,11 +33,6 @@ final class SignalBuckets {
     /** The limits that the buckets have adopted; compared by identity first. */
     private @Nullable Map<String, SignalLimit> adopted;
 
-    /** The last value looked up under the adopted limits: each decision looks it up twice. */
-    private @Nullable String lastType;
-
-    private @Nullable OfType last;
-
     /** The bucket and windows of one value of {@code signal}. */
     static final class OfType {
         private String type;
@@ -115,7 +110,6 @@ final class SignalBuckets {
             return;
         }
         adopted = limits;
-        lastType = null;
         for (OfType one : slots) {
             if (one == null || byType.get(one.type) != one) {
                 continue;
@@ -143,14 +137,6 @@ final class SignalBuckets {
     /** Returns the state of a value with a limit in the {@linkplain #adopt adopted} ones; null if it has no limit. */
     @Nullable
     OfType limited(String type) {
-        if (!type.equals(lastType)) {
-            last = lookUp(type);
-            lastType = type;
-        }
-        return last;
-    }
-
-    private @Nullable OfType lookUp(String type) {
         OfType known = byType.get(type);
         SignalLimit limit = known != null || adopted == null ? null : adopted.get(type);
         if (limit != null) {

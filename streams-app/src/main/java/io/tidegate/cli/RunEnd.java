@@ -1,6 +1,7 @@
 package io.tidegate.cli;
 
 import io.tidegate.admin.AdminException;
+import io.tidegate.admin.KafkaAnswers;
 import io.tidegate.streams.DamagedStateException;
 import io.tidegate.streams.RepeatedFailureException;
 import io.tidegate.wal.WalException;
@@ -31,21 +32,12 @@ record RunEnd(int exitCode, String sentence) {
                     ExitCodes.FAILED,
                     "stopped because of the topics: %s. When that is fixed, start the instance again".formatted(what));
         }
-        if (isOutOfMemory(failure)) {
+        if (KafkaAnswers.isCausedBy(failure, OutOfMemoryError.class)) {
             return new RunEnd(ExitCodes.FAILED, "stopped: " + what);
         }
         return new RunEnd(
                 ExitCodes.FAILED,
                 "stopped: %s. The log has the details. Start the instance again: it continues at the committed offsets; if it stops again, report it with the log"
                         .formatted(what));
-    }
-
-    private static boolean isOutOfMemory(Throwable failure) {
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof OutOfMemoryError) {
-                return true;
-            }
-        }
-        return false;
     }
 }

@@ -130,12 +130,10 @@ public final class SchemaGate implements AutoCloseable {
 
     private void lookUp(int id) {
         String why = "schema id %d cannot be looked up: see the log".formatted(id);
+        boolean isUnknown = false;
         try {
-            boolean isUnknown = schemas.lookUp(id) instanceof SchemaLookup.Unusable;
+            isUnknown = schemas.lookUp(id) instanceof SchemaLookup.Unusable;
             why = null;
-            if (isUnknown) {
-                noteUnknown();
-            }
         } catch (SchemaUnavailableException e) {
             why = e.getMessage();
         } catch (InterruptedException e) {
@@ -143,18 +141,15 @@ public final class SchemaGate implements AutoCloseable {
         } catch (RuntimeException | StackOverflowError e) {
             LOG.error("looking up a schema failed schema_id={}", id, e);
         } finally {
-            ended(id, why); // in any case, the lookup is repeated
+            ended(id, why, isUnknown); // in any case, the lookup is repeated
         }
     }
 
-    private synchronized void noteUnknown() {
-        unknown++;
-    }
-
-    private synchronized void ended(int id, @Nullable String why) {
+    private synchronized void ended(int id, @Nullable String why, boolean isUnknown) {
         long nowNanos = nanos.getAsLong();
         pending.remove(id);
         lastNanos = nowNanos;
+        unknown += isUnknown ? 1 : 0;
         String slow = busy(nowNanos);
         if (slow != null && !isSlowLogged) {
             isSlowLogged = true;

@@ -255,12 +255,8 @@ public final class Replay {
     }
 
     private static boolean isTakenOver(KafkaException e) {
-        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-            if (cause instanceof ProducerFencedException || cause instanceof InvalidProducerEpochException) {
-                return true;
-            }
-        }
-        return false;
+        return KafkaAnswers.isCausedBy(e, ProducerFencedException.class)
+                || KafkaAnswers.isCausedBy(e, InvalidProducerEpochException.class);
     }
 
     private TopicReader rejections() {
