@@ -3,7 +3,8 @@ import { ask, h } from './dom.js';
 
 let token = null;
 let asking = null;
-let declined = false; // the user has closed the dialog without a token
+let actions = 0; // of the user that may lead to a question for a token
+let declined = null; // the action for which the user has closed the dialog without a token
 
 /** The error of a request: the problem document of an instance, or a failed connection. */
 export class Problem extends Error {
@@ -51,12 +52,14 @@ export const isAskingToken = () => asking !== null;
 
 /** Allows the page to ask for a token again after the user has entered none: the user has acted. */
 export function allowAsking() {
-  declined = false;
+  actions += 1;
 }
 
 /** Asks for a token once, however many requests need one. Resolves to false if the user enters none. */
 export function askToken(problem) {
   asking ??= (async () => {
+    // A browser reports a closed dialog only in its next frame: the user may have acted before that.
+    const asked = actions;
     const input = h('input', { type: 'password', autocomplete: 'off', 'aria-label': 'Token', required: true });
     const given = await ask(problem.status === 403 ? 'Another token is required' : 'A token is required', [
       h('p', {}, problem.message),
@@ -65,7 +68,7 @@ export function askToken(problem) {
     ], [['Sign in', () => input.value.trim(), 'primary'], ['Cancel', null]]);
     asking = null;
     if (given) token = given;
-    declined = !given;
+    declined = given ? null : asked;
     return Boolean(given);
   })();
   return asking;
@@ -77,7 +80,7 @@ async function withToken(request, asks = () => true) {
     return await request();
   } catch (e) {
     if (!needsToken(e)) throw e;
-    if (token !== used || (!declined && asks(e) && await askToken(e))) return request();
+    if (token !== used || (declined !== actions && asks(e) && await askToken(e))) return request();
     throw e;
   }
 }

@@ -97,10 +97,14 @@ export function ask(title, content, buttons) {
         type: 'submit', class: kind ?? '', formnovalidate: value === null, onclick: () => { result = typeof value === 'function' ? value() : value; },
       }, text))));
     dialog.replaceChildren(form);
-    dialog.addEventListener('close', () => {
+    const closed = () => {
+      // A browser reports a closed dialog in its next frame: it may be about the one that this one replaced.
+      if (dialog.open && form.isConnected) return;
+      dialog.removeEventListener('close', closed);
       if (dialog !== first) dialog.remove();
       resolve(result);
-    }, { once: true });
+    };
+    dialog.addEventListener('close', closed);
     dialog.showModal();
   });
 }
