@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The explanation of each reason for people: its cause, what the producer can do, and how to change it. Read from the page
@@ -14,19 +16,33 @@ import java.util.regex.Pattern;
  */
 public final class Reasons {
     private static final Pattern SECTION = Pattern.compile("(?ms)^### ([a-z_]+)\\n\\n(.*?)(?=^##|\\z)");
+    private static final String FENCE = "```";
     private static final Pattern LINK = Pattern.compile("\\[([^]]+)]\\([^)]+\\)");
 
     private Reasons() {}
 
-    /** Returns the explanations by reason, in the order of the page, without markup. */
+    /**
+     * Returns the explanations by reason, in the order of the page, without markup. Each paragraph is one line; the lines of an
+     * example begin with a space.
+     */
     public static Map<String, String> sections() throws IOException {
         Map<String, String> sections = new LinkedHashMap<>();
         Matcher section = SECTION.matcher(source());
         while (section.find()) {
             String plain = LINK.matcher(section.group(2)).replaceAll("$1").replace("**", "");
-            sections.put(section.group(1), plain.strip());
+            sections.put(section.group(1), unwrapped(plain.strip()));
         }
         return sections;
+    }
+
+    private static String unwrapped(String text) {
+        return Stream.of(text.split("\n\n"))
+                .map(block -> block.startsWith(FENCE)
+                        ? block.lines()
+                                .filter(line -> !line.startsWith(FENCE))
+                                .collect(Collectors.joining("\n  ", "  ", ""))
+                        : block.replace('\n', ' '))
+                .collect(Collectors.joining("\n\n"));
     }
 
     private static String source() throws IOException {

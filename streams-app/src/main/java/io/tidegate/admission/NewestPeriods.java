@@ -16,6 +16,9 @@ final class NewestPeriods {
 
     private static final long NONE = -1;
 
+    /** In the place of the newest period: a number that no period has. */
+    private static final long EMPTY = Long.MIN_VALUE;
+
     /** The first cells of a kind: the newest period that is forgotten, and the number of periods. */
     private static final int FORGOTTEN = 0;
 
@@ -27,7 +30,11 @@ final class NewestPeriods {
 
     private final int cellsOfKind;
 
-    /** The cells of all kinds, one after the other: a decision with limits of several kinds reads one place in memory. */
+    /**
+     * The cells of all kinds, one after the other: a decision with limits of several kinds reads one place in memory. The
+     * periods of a kind are ordered from the newest, which is nearly always the wanted one; it is {@link #EMPTY} if
+     * there is none.
+     */
     private final long[] all;
 
     /**
@@ -47,8 +54,12 @@ final class NewestPeriods {
      * Returns the place of a period; -1 if nothing was counted in it. The place is valid until the next {@link #place}.
      */
     int find(int kind, long wanted) {
-        int first = firstOf(kind);
-        for (int place = endOf(kind) - cells; place >= first; place -= cells) {
+        int newest = newestOf(kind);
+        return all[newest] == wanted ? newest : findOlder(newest + cells, endOf(kind), wanted);
+    }
+
+    private int findOlder(int from, int end, long wanted) {
+        for (int place = from; place < end; place += cells) {
             if (all[place] == wanted) {
                 return place;
             }
@@ -56,12 +67,13 @@ final class NewestPeriods {
         return -1;
     }
 
-    private int firstOf(int kind) {
+    private int newestOf(int kind) {
         return kind * cellsOfKind + HEAD_CELLS;
     }
 
+    /** Returns the place after the oldest period. */
     private int endOf(int kind) {
-        return firstOf(kind) + size(kind) * cells;
+        return newestOf(kind) + size(kind) * cells;
     }
 
     private int size(int kind) {
@@ -83,23 +95,23 @@ final class NewestPeriods {
     /** Returns the place of a period, adding the period if necessary; -1 if it is forgotten. */
     int place(int kind, long wanted) {
         int found = find(kind, wanted);
-        if (found >= 0 || wanted <= forgotten(kind)) {
-            return found;
-        }
-        int first = firstOf(kind);
+        return found >= 0 || wanted <= forgotten(kind) ? found : add(kind, wanted);
+    }
+
+    private int add(int kind, long wanted) {
         if (size(kind) == KEPT) {
-            if (wanted < all[first]) {
+            long oldest = all[endOf(kind) - cells];
+            if (wanted < oldest) {
                 forget(kind, wanted);
                 return -1;
             }
-            forget(kind, all[first]);
-            System.arraycopy(all, first + cells, all, first, (KEPT - 1) * cells);
+            forget(kind, oldest);
             size(kind, KEPT - 1);
         }
         int end = endOf(kind);
-        int place = end;
-        while (place > first && all[place - cells] > wanted) {
-            place -= cells;
+        int place = newestOf(kind);
+        while (place < end && all[place] > wanted) {
+            place += cells;
         }
         System.arraycopy(all, place, all, place + cells, end - place);
         all[place] = wanted;
@@ -134,10 +146,11 @@ final class NewestPeriods {
 
     /** The newest period of a kind in which something was counted; -1 if there is none. */
     long newest(int kind) {
-        return size(kind) == 0 ? NONE : all[endOf(kind) - cells];
+        return size(kind) == 0 ? NONE : all[newestOf(kind)];
     }
 
     void clear(int kind) {
+        all[newestOf(kind)] = EMPTY;
         size(kind, 0);
         forget(kind, NONE);
     }
@@ -153,8 +166,11 @@ final class NewestPeriods {
 
     void write(int kind, ByteBuffer out) {
         out.putLong(forgotten(kind)).put((byte) size(kind));
-        for (int i = firstOf(kind); i < endOf(kind); i++) {
-            out.putLong(all[i]);
+        // From the oldest on.
+        for (int place = endOf(kind) - cells; place >= newestOf(kind); place -= cells) {
+            for (int i = place; i < place + cells; i++) {
+                out.putLong(all[i]);
+            }
         }
     }
 
@@ -166,9 +182,12 @@ final class NewestPeriods {
             throw new IllegalStateException(
                     "tenant usage counts %d periods of a kind, the limit is %d".formatted(periods, KEPT));
         }
+        all[newestOf(kind)] = EMPTY;
         size(kind, periods);
-        for (int i = firstOf(kind); i < endOf(kind); i++) {
-            all[i] = in.getLong();
+        for (int place = endOf(kind) - cells; place >= newestOf(kind); place -= cells) {
+            for (int i = place; i < place + cells; i++) {
+                all[i] = in.getLong();
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ final class CompleteCommand implements Callable<Integer> {
     @Command
     static final class Connection {
         @Mixin
-        private SettingsOptions options = new SettingsOptions();
+        private DataDirOptions options = new DataDirOptions();
     }
 
     @Override

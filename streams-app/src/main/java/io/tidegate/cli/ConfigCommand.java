@@ -38,7 +38,7 @@ final class ConfigCommand implements Runnable {
             description = "Prints every setting with its value and the origin of the value; secrets are hidden.")
     static final class Show implements Callable<Integer> {
         @Mixin
-        private SettingsOptions options = new SettingsOptions();
+        private DataDirOptions options = new DataDirOptions();
 
         @Mixin
         private OutputOptions output = new OutputOptions();
@@ -72,7 +72,7 @@ final class ConfigCommand implements Runnable {
             description = "Checks the settings without changing anything. Exit 2 if they are invalid.")
     static final class Validate implements Callable<Integer> {
         @Mixin
-        private SettingsOptions options = new SettingsOptions();
+        private DataDirOptions options = new DataDirOptions();
 
         @Mixin
         private OutputOptions output = new OutputOptions();

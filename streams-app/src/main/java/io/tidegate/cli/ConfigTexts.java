@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Configs as text. */
@@ -34,7 +36,7 @@ final class ConfigTexts {
         List<String> fields = new ArrayList<>();
         before.properties().forEach(field -> {
             if (!after.has(field.getKey()) && isShown(field)) {
-                fields.add("%s: %s → unset".formatted(field.getKey(), field.getValue()));
+                fields.add("%s: %s → unset".formatted(field.getKey(), value(field)));
             }
         });
         after.properties().forEach(field -> {
@@ -42,8 +44,12 @@ final class ConfigTexts {
             if (earlier == null ? isShown(field) : !earlier.equals(field.getValue())) {
                 fields.add(
                         earlier == null
-                                ? "%s=%s".formatted(field.getKey(), field.getValue())
-                                : "%s: %s → %s".formatted(field.getKey(), earlier, field.getValue()));
+                                ? "%s=%s".formatted(field.getKey(), value(field))
+                                : "%s: %s → %s"
+                                        .formatted(
+                                                field.getKey(),
+                                                value(Map.entry(field.getKey(), earlier)),
+                                                value(field)));
             }
         });
         return fields;
@@ -56,6 +62,37 @@ final class ConfigTexts {
                 && !value.isNull()
                 && !(value.isTextual() && value.asText().isEmpty())
                 && !(value.isContainerNode() && value.isEmpty());
+    }
+
+    /** Returns the value of a field of a config: a list of limits as text, anything else as JSON. */
+    private static String value(Map.Entry<String, JsonNode> field) {
+        JsonNode value = field.getValue();
+        return switch (field.getKey()) {
+            case "periods" -> periods(value);
+            case "signals" -> signals(value);
+            case "ceiling" ->
+                joined(value.properties().stream().map(one -> one.getKey() + " " + value(one)), value.toString());
+            default -> value.toString();
+        };
+    }
+
+    /** Returns a text such as {@code day 1000 signals, month 10 GiB}. */
+    static String periods(JsonNode limits) {
+        return joined(
+                limits.valueStream().map(limit -> period(Json.to(PeriodLimit.class, limit))), LimitOptions.UNLIMITED);
+    }
+
+    /** Returns a text such as {@code click 10/s burst 20, view 100/s burst 200 (2 × the rate)}. */
+    static String signals(JsonNode limits) {
+        return joined(
+                limits.properties().stream()
+                        .map(limit -> signal(limit.getKey(), Json.to(SignalLimit.class, limit.getValue()))),
+                LimitOptions.UNLIMITED);
+    }
+
+    private static String joined(Stream<String> parts, String none) {
+        String text = parts.collect(Collectors.joining(", "));
+        return text.isEmpty() ? none : text;
     }
 
     /** Returns the limits in force on one line. */

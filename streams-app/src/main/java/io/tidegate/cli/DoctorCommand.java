@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
                         + " line each, with the fix. Exit 1 if something must be fixed.")
 final class DoctorCommand implements Callable<Integer> {
     @Mixin
-    private SettingsOptions options = new SettingsOptions();
+    private DataDirOptions options = new DataDirOptions();
 
     @Mixin
     private OutputOptions output = new OutputOptions();

@@ -5,6 +5,8 @@ import io.tidegate.admin.Reasons;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -18,6 +20,9 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Explains a reason: its cause, what the producer can do, and how to change it.")
 final class ExplainCommand implements Callable<Integer> {
+    private static final int COLUMNS_MAX = 80;
+    private static final Pattern WORD = Pattern.compile("(`[^`]*`|[^\\s`])+");
+
     @Mixin
     private OutputOptions output = new OutputOptions();
 
@@ -49,9 +54,29 @@ final class ExplainCommand implements Callable<Integer> {
         } else {
             out.println(reason);
             out.println();
-            out.println(text);
+            text.lines().map(ExplainCommand::wrapped).forEach(out::println);
         }
         out.flush();
         return ExitCodes.OK;
+    }
+
+    /** Breaks a paragraph into lines of at most {@value #COLUMNS_MAX} columns, but not within a command or an example. */
+    private static String wrapped(String paragraph) {
+        if (paragraph.startsWith(" ")) {
+            return paragraph;
+        }
+        StringBuilder text = new StringBuilder();
+        int used = 0;
+        Matcher word = WORD.matcher(paragraph);
+        while (word.find()) {
+            int width = LiveTable.width(word.group());
+            boolean fits = used + 1 + width <= COLUMNS_MAX;
+            if (used > 0) {
+                text.append(fits ? ' ' : '\n');
+            }
+            text.append(word.group());
+            used = used > 0 && fits ? used + 1 + width : width;
+        }
+        return text.toString();
     }
 }

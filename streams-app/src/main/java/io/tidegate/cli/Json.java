@@ -39,6 +39,11 @@ public final class Json {
         return ConfigFile.json(ConfigFile.tree(file));
     }
 
+    /** Converts a part of a config. */
+    static <T> T to(Class<T> type, JsonNode node) {
+        return MAPPER.convertValue(node, type);
+    }
+
     static String line(JsonNode node) {
         try {
             return MAPPER.writeValueAsString(node);

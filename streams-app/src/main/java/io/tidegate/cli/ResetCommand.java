@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
         })
 final class ResetCommand implements Callable<Integer> {
     @Mixin
-    private SettingsOptions options = new SettingsOptions();
+    private DataDirOptions options = new DataDirOptions();
 
     @Mixin
     private OutputOptions output = new OutputOptions();

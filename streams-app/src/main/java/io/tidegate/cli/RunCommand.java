@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
         description = "Runs an instance: decides on signals and writes the WAL, until SIGTERM or Ctrl-C.")
 final class RunCommand implements Callable<Integer> {
     @Mixin
-    private SettingsOptions options = new SettingsOptions();
+    private DataDirOptions options = new DataDirOptions();
 
     @Spec
     private @Nullable CommandSpec spec;

@@ -4,21 +4,17 @@ import io.tidegate.admin.BootstrapServers;
 import io.tidegate.admin.TenantDirectory;
 import io.tidegate.config.PropertiesFile;
 import io.tidegate.config.Settings;
-import io.tidegate.config.SettingsException;
 import io.tidegate.config.SettingsLoader;
 import io.tidegate.tenant.TenantId;
 import io.tidegate.tenant.TenantRef;
-import io.tidegate.wal.DataDir;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** The options with which every command finds its settings. */
-final class SettingsOptions {
+/** The options with which every command finds its settings. {@link DataDirOptions} adds the data directory. */
+class SettingsOptions {
     @Option(
             names = "--config",
             paramLabel = "FILE",
@@ -46,17 +42,16 @@ final class SettingsOptions {
     private Map<String, String> commandProperties = new LinkedHashMap<>();
 
     @Option(
-            names = "--data-dir",
-            paramLabel = "DIR",
-            description = "Directory of the WAL and local state. Default: data.")
-    private @Nullable Path dataDir;
-
-    @Option(
             names = "--set",
             paramLabel = "NAME=VALUE",
             completionCandidates = SettingCandidates.class,
             description = "Any setting; can be repeated.")
     private Map<String, String> set = new LinkedHashMap<>();
+
+    /** Returns the settings that a subclass's own options set. */
+    Map<String, String> moreFlags() {
+        return Map.of();
+    }
 
     Settings load() {
         Map<String, String> flags = new LinkedHashMap<>();
@@ -70,9 +65,7 @@ final class SettingsOptions {
         if (bootstrapServer != null) {
             flags.put(Settings.BOOTSTRAP_SERVERS, bootstrapServer);
         }
-        if (dataDir != null) {
-            flags.put(Settings.DATA_DIR, dataDir.toString());
-        }
+        flags.putAll(moreFlags());
         Settings settings = SettingsLoader.load(config, System.getenv(), flags);
         if (named != null && settings.isDefault(Settings.BOOTSTRAP_SERVERS)) {
             // As files for Kafka's clients often name the servers. The default would be another cluster.
@@ -116,24 +109,5 @@ final class SettingsOptions {
             return null;
         }
         return ref.id() != null ? ref.id() : new TenantDirectory(loadConnected()).resolve(ref);
-    }
-
-    /** Returns the data directory of an instance, for reading. */
-    DataDir existingDataDir() {
-        return existingDataDir(load().dataDir());
-    }
-
-    /** Returns a data directory. Any other directory would have no damage, but must not be reported as clean. */
-    static DataDir existingDataDir(Path path) {
-        if (!Files.isDirectory(path)) {
-            String what = Files.exists(path) ? "%s is not a directory" : "the data directory %s does not exist";
-            throw new SettingsException(what.formatted(path) + ": name an instance's with --data-dir");
-        }
-        if (Stream.of(".tidegate", "wal", "tenants").noneMatch(name -> Files.exists(path.resolve(name)))) {
-            throw new SettingsException(
-                    "%s is not a data directory, it has none of .tidegate, wal and tenants: name an instance's with --data-dir"
-                            .formatted(path));
-        }
-        return new DataDir(path);
     }
 }

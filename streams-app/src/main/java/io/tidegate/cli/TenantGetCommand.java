@@ -10,10 +10,9 @@ import io.tidegate.tenant.Ceiling;
 import io.tidegate.tenant.IdleTtl;
 import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -100,16 +99,16 @@ final class TenantGetCommand extends OnTenant {
     }
 
     private static String value(String field, JsonNode value) {
-        if (value.isObject()) {
-            List<String> entries = new ArrayList<>();
-            value.properties().forEach(entry -> entries.add(entry.getKey() + " " + entry.getValue()));
-            return entries.isEmpty() ? "unlimited" : String.join(", ", entries);
+        if (field.equals("periods")) {
+            return ConfigTexts.periods(value);
         }
-        if (value.isArray()) {
-            List<String> entries = new ArrayList<>();
-            value.forEach(entry -> entries.add(entry.isValueNode() ? entry.asText() : entry.toString()));
-            String none = field.equals("required_regions") ? "anywhere" : "unlimited";
-            return entries.isEmpty() ? none : String.join(", ", entries);
+        if (field.equals("signals")) {
+            return ConfigTexts.signals(value);
+        }
+        if (field.equals("required_regions")) {
+            return value.isEmpty()
+                    ? "anywhere"
+                    : value.valueStream().map(JsonNode::asText).collect(Collectors.joining(", "));
         }
         if (value.isNull()) {
             return switch (field) {

@@ -34,7 +34,7 @@ final class VerifyCommand implements Callable<Integer> {
     private static final int MS_PER_S = 1000;
 
     @Mixin
-    private SettingsOptions options = new SettingsOptions();
+    private DataDirOptions options = new DataDirOptions();
 
     @Mixin
     private OutputOptions output = new OutputOptions();
@@ -67,7 +67,7 @@ final class VerifyCommand implements Callable<Integer> {
         List<DataDir> dirs = new ArrayList<>();
         dirs.add(options.existingDataDir());
         for (Path other : others) {
-            dirs.add(SettingsOptions.existingDataDir(other));
+            dirs.add(DataDirOptions.existingDataDir(other));
         }
         PrintWriter out = spec.commandLine().getOut();
         Progress progress = new Progress(spec.commandLine().getErr(), "verifying");

@@ -32,7 +32,7 @@ final class WalCatCommand implements Callable<Integer> {
     private static final Duration LOOK_EVERY = Duration.ofMillis(200);
 
     @Mixin
-    private SettingsOptions options = new SettingsOptions();
+    private DataDirOptions options = new DataDirOptions();
 
     @Mixin
     private OutputOptions output = new OutputOptions();

@@ -61,7 +61,7 @@ final class WalCommand implements Runnable {
     /** The arguments of a command on the files of one or all tenants. */
     abstract static class OfTenants implements Callable<Integer> {
         @Mixin
-        SettingsOptions options = new SettingsOptions();
+        DataDirOptions options = new DataDirOptions();
 
         @Mixin
         OutputOptions output = new OutputOptions();

@@ -41,4 +41,20 @@ class ConfigTextsTest {
                 .anySatisfy(field -> assertThat(field).startsWith("max_entities: 5 → "));
         assertThat(ConfigTexts.difference(to, to)).isEmpty();
     }
+
+    @Test
+    void aDifferenceShowsLimitsAsTheOtherCommandsDo() {
+        TenantConfig from = TenantConfigJson.parse(
+                "{\"tenant_id\":42,\"signals\":{\"click\":{\"max_signals_per_sec\":5}}}".getBytes(UTF_8));
+        TenantConfig to =
+                TenantConfigJson.parse(("{\"tenant_id\":42,\"periods\":[{\"per\":\"day\",\"max_signals\":1000},"
+                                + "{\"per\":\"month\",\"max_bytes\":1024}],"
+                                + "\"signals\":{\"click\":{\"max_signals_per_sec\":9,\"burst_signals\":7}}}")
+                        .getBytes(UTF_8));
+
+        assertThat(ConfigTexts.difference(from, to))
+                .containsExactlyInAnyOrder(
+                        "periods: unlimited → day 1000 signals, month 1 KiB",
+                        "signals: click 5/s burst 10 (2 × the rate) → click 9/s burst 7");
+    }
 }

@@ -43,6 +43,19 @@ final class ExplainCommandTest {
     }
 
     @Test
+    void fitsATerminalAndKeepsCommandsWhole() throws IOException {
+        for (String reason : Reasons.sections().keySet()) {
+            String text = Cli.run("rejections", "explain", reason).out();
+            assertThat(text.lines()).as(reason).allMatch(line -> line.startsWith(" ") || line.length() <= 80);
+            assertThat(text.replaceAll("\\s+", " "))
+                    .contains(Reasons.sections().get(reason).replaceAll("\\s+", " "));
+            assertThat(text.lines())
+                    .as(reason)
+                    .allMatch(line -> line.chars().filter(c -> c == '`').count() % 2 == 0);
+        }
+    }
+
+    @Test
     void listsTheReasonsForAnUnknownOne() {
         Cli run = Cli.run("rejections", "explain", "bad_luck");
 
