@@ -45,6 +45,9 @@ public final class Admission {
     private long hourBeginsMs;
     private long hourEndsMs;
 
+    /** The bucket of the type of the signal that was checked last, if its rates were checked. */
+    private @Nullable OfType checkedType;
+
     /** @param region the region in which this instance writes its WAL; null if it is not set */
     public Admission(@Nullable String region) {
         this(region, EntitySet.ENTITIES_MAX, HistoryBounds.DEFAULT);
@@ -111,6 +114,7 @@ public final class Admission {
             return quota;
         }
         OfType ofType = limited(limits, usage, type);
+        checkedType = ofType;
         adoptLimits(limits, usage, ofType);
         quota = checkRate(limits, usage, ofType, bytes, nowMs);
         if (quota == null) {
@@ -144,7 +148,8 @@ public final class Admission {
     }
 
     /**
-     * The second half of {@link #admit}, if {@link #isRejected} is false.
+     * The second half of {@link #admit}, if {@link #isRejected} is false. Must follow {@link #check} of the same signal, without
+     * one of another signal in between.
      *
      * @param bytes the size of the signal's value
      * @param checked the result of {@link #check}
@@ -209,36 +214,40 @@ public final class Admission {
     private @Nullable QuotaExceeded checkPeriods(
             Limits limits, TenantUsage usage, @Nullable String type, int bytes, long nowMs) {
         PeriodUse use = usage.periods;
-        for (int i = Per.ALL.length - 1; i >= 0; i--) {
-            Per per = Per.ALL[i];
-            if (!limits.isLimited(per)) {
-                continue;
+        long[] indexes = indexesAt(nowMs);
+        for (int per = indexes.length - 1; per >= 0; per--) {
+            if (limits.isLimited(per) && !fits(limits, use, per, indexes[per], bytes)) {
+                return periodExceeded(limits, use, Per.ALL[per], type, bytes, nowMs);
             }
-            long maxSignals = limits.signalsMax(per);
-            long maxBytes = limits.bytesMax(per);
-            if (use == null
-                    ? maxSignals > 0 && bytes <= maxBytes
-                    : use.fits(per, indexOf(per, nowMs), bytes, maxSignals, maxBytes)) {
-                continue;
-            }
-            long index = indexOf(per, nowMs);
-            long signals = use == null ? 0 : use.signals(per, index);
-            boolean isForgotten = use != null && use.isForgotten(per, index);
-            boolean ofBytes = !hasSignalsMax(limits.config, per) || !(isForgotten || signals >= maxSignals);
-            long used = use == null ? 0 : ofBytes ? use.bytes(per, index) : signals;
-            long retryAtMs = canPass(limits, type, bytes) ? fitsPeriodsAt(limits, use, bytes, nowMs) : NEVER;
-            return new QuotaExceeded(
-                    limits.config.tenantId(),
-                    Reason.PERIOD_LIMIT,
-                    OptionalLong.of(ofBytes ? maxBytes : maxSignals),
-                    OptionalLong.of(used),
-                    retryAtMs == NEVER ? OptionalLong.empty() : OptionalLong.of(retryAtMs - nowMs),
-                    null,
-                    PeriodQuota.of(per, ofBytes),
-                    isForgotten,
-                    null);
         }
         return null;
+    }
+
+    private static boolean fits(Limits limits, @Nullable PeriodUse use, int per, long index, int bytes) {
+        long maxSignals = limits.signalsMax(per);
+        long maxBytes = limits.bytesMax(per);
+        return use == null ? maxSignals > 0 && bytes <= maxBytes : use.fits(per, index, bytes, maxSignals, maxBytes);
+    }
+
+    private QuotaExceeded periodExceeded(
+            Limits limits, @Nullable PeriodUse use, Per per, @Nullable String type, int bytes, long nowMs) {
+        long maxSignals = limits.signalsMax(per.ordinal());
+        long index = indexesAt(nowMs)[per.ordinal()];
+        long signals = use == null ? 0 : use.signals(per, index);
+        boolean isForgotten = use != null && use.isForgotten(per, index);
+        boolean ofBytes = !hasSignalsMax(limits.config, per) || !(isForgotten || signals >= maxSignals);
+        long used = use == null ? 0 : ofBytes ? use.bytes(per, index) : signals;
+        long retryAtMs = canPass(limits, type, bytes) ? fitsPeriodsAt(limits, use, bytes, nowMs) : NEVER;
+        return new QuotaExceeded(
+                limits.config.tenantId(),
+                Reason.PERIOD_LIMIT,
+                OptionalLong.of(ofBytes ? limits.bytesMax(per.ordinal()) : maxSignals),
+                OptionalLong.of(used),
+                retryAtMs == NEVER ? OptionalLong.empty() : OptionalLong.of(retryAtMs - nowMs),
+                null,
+                PeriodQuota.of(per, ofBytes),
+                isForgotten,
+                null);
     }
 
     private static boolean hasSignalsMax(TenantConfig config, Per per) {
@@ -270,7 +279,7 @@ public final class Admission {
         for (int i = periods.size() - 1; use != null && i >= 0; i--) {
             Per per = periods.get(i).per();
             long index = per.indexOf(fitsMs);
-            if (use.fits(per, index, bytes, limits.signalsMax(per), limits.bytesMax(per))) {
+            if (fits(limits, use, per.ordinal(), index, bytes)) {
                 continue;
             }
             long next = use.isForgotten(per, index) ? use.firstRemembered(per) : index + 1;
@@ -293,16 +302,18 @@ public final class Admission {
             use = new PeriodUse();
             usage.periods = use;
         }
-        for (Per per : Per.ALL) {
+        long[] indexes = indexesAt(nowMs);
+        for (int per = 0; per < indexes.length; per++) {
             if (limits.isLimited(per)) {
-                use.add(per, indexOf(per, nowMs), bytes);
+                use.add(per, indexes[per], bytes);
             } else {
                 use.clear(per); // the counts of a limit that is set again later would have gaps
             }
         }
     }
 
-    private long indexOf(Per per, long nowMs) {
+    /** Returns the numbers of the periods that contain a time, by {@link Per}. */
+    private long[] indexesAt(long nowMs) {
         if (nowMs < hourBeginsMs || nowMs >= hourEndsMs) {
             for (Per each : Per.ALL) {
                 periods[each.ordinal()] = each.indexOf(nowMs);
@@ -310,7 +321,7 @@ public final class Admission {
             hourBeginsMs = Per.HOUR.startOf(periods[Per.HOUR.ordinal()]);
             hourEndsMs = nowMs + Per.HOUR.leftMs(nowMs);
         }
-        return periods[per.ordinal()];
+        return periods;
     }
 
     /**
@@ -434,7 +445,7 @@ public final class Admission {
     /** @param checked whether all buckets are known to have the signal's tokens, under the limits in force */
     private void accept(
             Limits limits, TenantUsage usage, @Nullable String type, int bytes, long nowMs, boolean checked) {
-        OfType ofType = limited(limits, usage, type);
+        OfType ofType = checked ? checkedType : limited(limits, usage, type);
         takeToken(limits, usage.bucket, nowMs, checked);
         takeBytes(limits, usage, bytes, nowMs, checked);
         if (ofType != null) {

@@ -87,17 +87,26 @@ final class Limits {
         return limitedPeriods != 0;
     }
 
-    boolean isLimited(Per per) {
-        return (limitedPeriods & 1 << per.ordinal()) != 0;
+    /** @param per the ordinal of a {@link Per} */
+    boolean isLimited(int per) {
+        return (limitedPeriods & 1 << per) != 0;
     }
 
-    /** Returns the limit of a period in signals. Requires {@link #hasPeriods}. */
-    long signalsMax(Per per) {
-        return periodMax[2 * per.ordinal()];
+    /**
+     * Returns the limit of a period in signals. Requires {@link #hasPeriods}.
+     *
+     * @param per the ordinal of a {@link Per}
+     */
+    long signalsMax(int per) {
+        return periodMax[2 * per];
     }
 
-    /** Returns the limit of a period in bytes of values. Requires {@link #hasPeriods}. */
-    long bytesMax(Per per) {
-        return periodMax[2 * per.ordinal() + 1];
+    /**
+     * Returns the limit of a period in bytes of values. Requires {@link #hasPeriods}.
+     *
+     * @param per the ordinal of a {@link Per}
+     */
+    long bytesMax(int per) {
+        return periodMax[2 * per + 1];
     }
 }

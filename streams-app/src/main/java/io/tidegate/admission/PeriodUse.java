@@ -36,11 +36,12 @@ final class PeriodUse {
     /**
      * Whether a signal fits in a period. False if that period is forgotten.
      *
+     * @param per the ordinal of a {@link Per}
      * @param valueBytes the size of the signal's value
      */
-    boolean fits(Per per, long index, long valueBytes, long signalsMax, long bytesMax) {
-        int place = counted.find(per.ordinal(), index);
-        if (place < 0 && isForgotten(per, index)) {
+    boolean fits(int per, long index, long valueBytes, long signalsMax, long bytesMax) {
+        int place = counted.find(per, index);
+        if (place < 0 && counted.isForgotten(per, index)) {
             return false;
         }
         return counted.countAt(place, SIGNALS) < signalsMax && valueBytes <= bytesMax - counted.countAt(place, BYTES);
@@ -61,16 +62,18 @@ final class PeriodUse {
         return counted.newest(per.ordinal());
     }
 
-    void add(Per per, long index, long valueBytes) {
-        int place = counted.place(per.ordinal(), index);
+    /** @param per the ordinal of a {@link Per} */
+    void add(int per, long index, long valueBytes) {
+        int place = counted.place(per, index);
         if (place >= 0) {
             counted.add(place, SIGNALS, 1);
             counted.add(place, BYTES, valueBytes);
         }
     }
 
-    void clear(Per per) {
-        counted.clear(per.ordinal());
+    /** @param per the ordinal of a {@link Per} */
+    void clear(int per) {
+        counted.clear(per);
     }
 
     int bytes() {

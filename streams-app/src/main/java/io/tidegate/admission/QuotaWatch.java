@@ -152,9 +152,9 @@ public final class QuotaWatch {
 
     /** Checks the newest period, so a level is left when the first signal of the next period is accepted. */
     private List<Crossing> lookAtPeriod(PeriodQuota quota, Limits limits, TenantUsage usage, List<Crossing> found) {
-        long limit = limits.hasPeriods()
-                ? limited(quota.ofBytes() ? limits.bytesMax(quota.per()) : limits.signalsMax(quota.per()))
-                : NONE;
+        int per = quota.per().ordinal();
+        long limit =
+                limits.hasPeriods() ? limited(quota.ofBytes() ? limits.bytesMax(per) : limits.signalsMax(per)) : NONE;
         PeriodUse use = usage.periods;
         long newest = use == null ? NONE : use.newest(quota.per());
         long used =

@@ -347,7 +347,7 @@ class PeriodsTest {
         for (int step = 0; step < 3_000; step++) {
             long index = step / 100L + random.nextInt(random.nextInt(20) == 0 ? 40 : 6);
             if (!use.isForgotten(Per.DAY, index)) {
-                use.add(Per.DAY, index, 3);
+                use.add(Per.DAY.ordinal(), index, 3);
                 all.merge(index, 1L, Long::sum);
             }
             List<Long> newest = new ArrayList<>(new TreeSet<>(all.keySet()).descendingSet());

@@ -66,10 +66,10 @@ class TenantUsageTest {
         admission.admit(enforced, usage, new Signal(null, null, null, null), 100, T + 11);
         usage.acceptedBytes(1234);
         usage.periods = new PeriodUse();
-        usage.periods.add(Per.HOUR, 5, 100);
-        usage.periods.add(Per.HOUR, 6, 50);
-        usage.periods.add(Per.HOUR, 6, 7);
-        usage.periods.add(Per.MONTH, 600, 1);
+        usage.periods.add(Per.HOUR.ordinal(), 5, 100);
+        usage.periods.add(Per.HOUR.ordinal(), 6, 50);
+        usage.periods.add(Per.HOUR.ordinal(), 6, 7);
+        usage.periods.add(Per.MONTH.ordinal(), 600, 1);
         usage.prunedBelow(2);
         usage.watch().look(CONFIG, usage);
         return usage;
