@@ -17,6 +17,9 @@ import java.util.stream.Stream;
 public final class Reasons {
     private static final Pattern SECTION = Pattern.compile("(?ms)^### ([a-z_]+)\\n\\n(.*?)(?=^##|\\z)");
     private static final String FENCE = "```";
+    /** A link that refers to more, and says nothing itself. */
+    private static final Pattern REFERENCE = Pattern.compile("\\s\\(\\[[^]]+]\\([^)]+\\)\\)");
+
     private static final Pattern LINK = Pattern.compile("\\[([^]]+)]\\([^)]+\\)");
 
     private Reasons() {}
@@ -29,7 +32,8 @@ public final class Reasons {
         Map<String, String> sections = new LinkedHashMap<>();
         Matcher section = SECTION.matcher(source());
         while (section.find()) {
-            String plain = LINK.matcher(section.group(2)).replaceAll("$1").replace("**", "");
+            String text = REFERENCE.matcher(section.group(2)).replaceAll("");
+            String plain = LINK.matcher(text).replaceAll("$1").replace("**", "");
             sections.put(section.group(1), unwrapped(plain.strip()));
         }
         return sections;

@@ -52,7 +52,7 @@ public record QuotaExceeded(
             case BYTE_RATE_LIMITED ->
                 limit.orElse(0) == 0
                         ? "the byte rate limit is 0: every signal is rejected"
-                        : "a signal of " + observed.orElse(0) + " bytes is above the rate of " + limit.orElse(0)
+                        : "a signal of " + observed.orElse(0) + " bytes does not fit in the rate of " + limit.orElse(0)
                                 + " bytes per second";
             case SIGNAL_RATE_LIMITED ->
                 limit.orElse(0) == 0

@@ -36,6 +36,11 @@ final class Amounts {
 
     private Amounts() {}
 
+    /** Returns a number with its noun, such as {@code 1 segment} or {@code 2 segments}. */
+    static String counted(long number, String one, String many) {
+        return number + " " + (number == 1 ? one : many);
+    }
+
     /** Parses a size such as {@code 1GiB}, {@code 500MB} or {@code 1024}. */
     static BigInteger bytes(String text) {
         Matcher match = SIZE.matcher(text.trim());

@@ -69,7 +69,8 @@ final class ConfigCommand implements Runnable {
     @Command(
             name = "validate",
             mixinStandardHelpOptions = true,
-            description = "Checks the settings without changing anything. Exit 2 if they are invalid.")
+            description = "Checks the settings without changing anything; exit 2 if they are invalid. The files and"
+                    + " topics that they name are checked by doctor.")
     static final class Validate implements Callable<Integer> {
         @Mixin
         private DataDirOptions options = new DataDirOptions();

@@ -9,15 +9,19 @@ import io.tidegate.tenant.TenantConfig;
 import io.tidegate.tenant.TenantConfigJson;
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Configs as text. */
 final class ConfigTexts {
+    private static final Pattern PLAIN = Pattern.compile("[\\w.:/-]+");
+
     private ConfigTexts() {}
 
     /**
@@ -29,70 +33,64 @@ final class ConfigTexts {
         return to != null && to.equals(from) ? "unchanged" : change;
     }
 
-    /** Returns the fields that differ, with both values. */
+    /** Returns the fields that differ, with both values. A field without a value may get one from a plan, so it is "unset". */
     static List<String> difference(@Nullable TenantConfig from, TenantConfig to) {
         ObjectNode before = from == null ? Json.object() : (ObjectNode) Json.tree(TenantConfigJson.write(from));
         ObjectNode after = (ObjectNode) Json.tree(TenantConfigJson.write(to));
+        Set<String> names = new LinkedHashSet<>();
+        before.fieldNames().forEachRemaining(names::add);
+        after.fieldNames().forEachRemaining(names::add);
         List<String> fields = new ArrayList<>();
-        before.properties().forEach(field -> {
-            if (!after.has(field.getKey()) && isShown(field)) {
-                fields.add("%s: %s → unset".formatted(field.getKey(), value(field)));
-            }
-        });
-        after.properties().forEach(field -> {
-            JsonNode earlier = before.get(field.getKey());
-            if (earlier == null ? isShown(field) : !earlier.equals(field.getValue())) {
+        for (String name : names) {
+            JsonNode old = before.path(name);
+            JsonNode now = after.path(name);
+            if (!old.equals(now) && !(isUnset(old) && isUnset(now)) && !name.equals("tenant_id")) {
                 fields.add(
-                        earlier == null
-                                ? "%s=%s".formatted(field.getKey(), value(field))
-                                : "%s: %s → %s"
-                                        .formatted(
-                                                field.getKey(),
-                                                value(Map.entry(field.getKey(), earlier)),
-                                                value(field)));
+                        before.has(name)
+                                ? "%s: %s → %s".formatted(name, value(name, old), value(name, now))
+                                : "%s=%s".formatted(name, value(name, now)));
             }
-        });
+        }
         return fields;
     }
 
-    /** Returns whether a field of a new config is worth showing. */
-    private static boolean isShown(Map.Entry<String, JsonNode> field) {
-        JsonNode value = field.getValue();
-        return !field.getKey().equals("tenant_id")
-                && !value.isNull()
-                && !(value.isTextual() && value.asText().isEmpty())
-                && !(value.isContainerNode() && value.isEmpty());
+    private static boolean isUnset(JsonNode value) {
+        return value.isMissingNode()
+                || value.isNull()
+                || (value.isTextual() && value.asText().isEmpty())
+                || (value.isContainerNode() && value.isEmpty());
     }
 
-    /** Returns the value of a field of a config: a list of limits as text, anything else as JSON. */
-    private static String value(Map.Entry<String, JsonNode> field) {
-        JsonNode value = field.getValue();
-        return switch (field.getKey()) {
+    /** Returns the value of a field of a config: limits of periods and types as text, anything else as JSON. */
+    static String value(String field, JsonNode value) {
+        if (isUnset(value)) {
+            return "unset";
+        }
+        return switch (field) {
             case "periods" -> periods(value);
             case "signals" -> signals(value);
             case "ceiling" ->
-                joined(value.properties().stream().map(one -> one.getKey() + " " + value(one)), value.toString());
+                value.properties().stream()
+                        .map(one -> one.getKey() + " " + value(one.getKey(), one.getValue()))
+                        .collect(Collectors.joining(", "));
             default -> value.toString();
         };
     }
 
     /** Returns a text such as {@code day 1000 signals, month 10 GiB}. */
     static String periods(JsonNode limits) {
-        return joined(
-                limits.valueStream().map(limit -> period(Json.to(PeriodLimit.class, limit))), LimitOptions.UNLIMITED);
+        return orUnlimited(limits.valueStream().map(limit -> period(Json.to(PeriodLimit.class, limit))));
     }
 
     /** Returns a text such as {@code click 10/s burst 20, view 100/s burst 200 (2 × the rate)}. */
     static String signals(JsonNode limits) {
-        return joined(
-                limits.properties().stream()
-                        .map(limit -> signal(limit.getKey(), Json.to(SignalLimit.class, limit.getValue()))),
-                LimitOptions.UNLIMITED);
+        return orUnlimited(limits.properties().stream()
+                .map(limit -> signal(limit.getKey(), Json.to(SignalLimit.class, limit.getValue()))));
     }
 
-    private static String joined(Stream<String> parts, String none) {
-        String text = parts.collect(Collectors.joining(", "));
-        return text.isEmpty() ? none : text;
+    private static String orUnlimited(Stream<String> limits) {
+        String text = limits.collect(Collectors.joining(", "));
+        return text.isEmpty() ? LimitOptions.UNLIMITED : text;
     }
 
     /** Returns the limits in force on one line. */
@@ -151,7 +149,7 @@ final class ConfigTexts {
     static String period(PeriodLimit limit) {
         List<String> parts = new ArrayList<>();
         if (limit.maxSignals() != null) {
-            parts.add(limit.maxSignals() + " signals");
+            parts.add(limit.maxSignals() + (limit.maxSignals().equals(BigInteger.ONE) ? " signal" : " signals"));
         }
         if (limit.maxBytes() != null) {
             parts.add(Amounts.exactSize(limit.maxBytes()));
@@ -159,11 +157,11 @@ final class ConfigTexts {
         return limit.per().id() + " " + String.join(" and ", parts);
     }
 
-    /** Returns a text such as {@code click 10/s burst 20}. */
+    /** Returns a text such as {@code click 10/s burst 20}. A type that could be mistaken for other text is quoted. */
     static String signal(String type, SignalLimit limit) {
         return "%s %d/s burst %d%s"
                 .formatted(
-                        type,
+                        PLAIN.matcher(type).matches() ? type : Json.text(type),
                         limit.maxSignalsPerSec(),
                         limit.burst(),
                         limit.burstSignals() == null ? " (2 × the rate)" : "");

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.tidegate.admin.ConfigFile;
@@ -37,6 +38,11 @@ public final class Json {
      */
     static byte[] ofYaml(byte[] file) {
         return ConfigFile.json(ConfigFile.tree(file));
+    }
+
+    /** Returns a text in quotes. */
+    static String text(String text) {
+        return line(TextNode.valueOf(text));
     }
 
     /** Converts a part of a config. */

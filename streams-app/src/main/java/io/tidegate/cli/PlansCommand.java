@@ -207,7 +207,7 @@ final class PlansCommand implements Runnable {
                                         ? null
                                         : field.getValue().isValueNode()
                                                 ? field.getValue().asText()
-                                                : field.getValue()));
+                                                : ConfigTexts.value(field.getKey(), field.getValue())));
                 table.print(out());
             }
             out().flush();

@@ -170,21 +170,20 @@ final class TenantActions {
             if (output.asObjects()) {
                 print(output.line(report));
             } else {
-                print(
-                        "tenant %s deleted: %d signals accepted, %d entities, %d segments of %s; the next sequence number stays %d"
-                                .formatted(
-                                        tenant,
-                                        report.path("accepted").asLong(),
-                                        report.path("entities").path("item").asLong()
-                                                + report.path("entities")
-                                                        .path("user")
-                                                        .asLong()
-                                                + report.path("entities")
-                                                        .path("creator")
-                                                        .asLong(),
-                                        report.path("segments").asLong(),
-                                        Amounts.size(report.path("bytes").asLong()),
-                                        report.path("next_seq").asLong()));
+                print("tenant %s deleted: %s accepted, %s, %s of %s; the next sequence number stays %d"
+                        .formatted(
+                                tenant,
+                                Amounts.counted(report.path("accepted").asLong(), "signal", "signals"),
+                                Amounts.counted(
+                                        report.path("entities")
+                                                .valueStream()
+                                                .mapToLong(JsonNode::asLong)
+                                                .sum(),
+                                        "entity",
+                                        "entities"),
+                                Amounts.counted(report.path("segments").asLong(), "segment", "segments"),
+                                Amounts.size(report.path("bytes").asLong()),
+                                report.path("next_seq").asLong()));
             }
             return ExitCodes.OK;
         }

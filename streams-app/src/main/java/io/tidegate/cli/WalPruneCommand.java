@@ -63,8 +63,13 @@ final class WalPruneCommand extends OwnerRequest {
             json.put("bytes", bytes);
             print(output.line(json));
         } else {
-            print("tenant %s: %d segments of %s below %d %s"
-                    .formatted(tenant, segments, Amounts.size(bytes), belowSeq, what));
+            print("tenant %s: %s of %s below %d %s"
+                    .formatted(
+                            tenant,
+                            Amounts.counted(segments, "segment", "segments"),
+                            Amounts.size(bytes),
+                            belowSeq,
+                            what));
         }
         return ExitCodes.OK;
     }

@@ -77,8 +77,12 @@ public final class SelfService {
                 return new Violation(
                         field,
                         true,
-                        "%s: the tenant has no plan, so there is no ceiling up to which it could change its limits"
-                                .formatted(field));
+                        "%s: the tenant%s, so there is no ceiling up to which it could change its limits"
+                                .formatted(
+                                        field,
+                                        before.plan() == null
+                                                ? " has no plan"
+                                                : "'s plan '%s' does not exist".formatted(before.plan())));
             }
         }
         if (before.isUnlimited(TenantConfig.ENTITY_IDLE_TTL) != after.isUnlimited(TenantConfig.ENTITY_IDLE_TTL)) {

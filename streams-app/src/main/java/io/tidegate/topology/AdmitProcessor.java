@@ -305,6 +305,7 @@ final class AdmitProcessor extends ContextualProcessor<byte[], byte[], TenantKey
             listener.historyFull();
         }
         TenantUsage usage = state.usage();
+        state.requireNotInWal(usage.lastSeq(), wal::nextSeq);
         usage.acceptedBytes(signal.value().length);
         Headers headers = AcceptedRecord.headers(signal);
         WalRecord stored = AcceptedRecord.of(usage.lastSeq(), signal.timestampMs(), signal.value(), headers);

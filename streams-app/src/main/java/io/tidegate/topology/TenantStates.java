@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -70,6 +71,7 @@ final class TenantStates {
         private final TenantId tenant;
         private final TenantUsage usage;
         private boolean changed;
+        private boolean comparedWithWal;
         private long bytes;
 
         private CachedTenant(TenantId tenant, TenantUsage usage) {
@@ -80,6 +82,35 @@ final class TenantStates {
         TenantUsage usage() {
             return usage;
         }
+
+        /**
+         * Checks, for the first signal that is accepted under this state, that the WAL does not have its sequence number yet.
+         *
+         * @throws IllegalStateException if the stored usage is older than the WAL
+         */
+        void requireNotInWal(long seq, Function<TenantId, @Nullable Long> nextInWal) {
+            if (comparedWithWal) {
+                return;
+            }
+            Long next = nextInWal.apply(tenant);
+            if (next != null && seq < next) {
+                throw lost(
+                        tenant,
+                        StateKeys.USAGE,
+                        "it continues with the sequence number %d, and the WAL has records up to %d"
+                                .formatted(seq, next - 1));
+            }
+            comparedWithWal = true;
+        }
+    }
+
+    /** Without this check, limits and sequence numbers would start again, and accepted signals would be missing in the WAL. */
+    private static IllegalStateException lost(TenantId tenant, String store, String what) {
+        return new IllegalStateException(
+                ("the stored state of tenant %s is incomplete: %s. The topic with a name that ends in %s-changelog lost records, or was"
+                                + " deleted. No signal was decided with this state. Bring the topic back; or start over: with tidegate reset, which"
+                                + " deletes all data, or with an application.id, topics and data directories of its own")
+                        .formatted(tenant, what, store));
     }
 
     /**
@@ -140,8 +171,10 @@ final class TenantStates {
             }
         }
         if (set.size() != usage.entityCount()) {
-            throw new IllegalStateException("tenant %s has %d entities in its set and counts %d"
-                    .formatted(tenant, set.size(), usage.entityCount()));
+            throw lost(
+                    tenant,
+                    StateKeys.ENTITIES,
+                    "it counts %d entities, and %d are stored".formatted(usage.entityCount(), set.size()));
         }
     }
 
@@ -150,7 +183,11 @@ final class TenantStates {
             if (usage.isStoredHistoryStale(bucket)) {
                 deleteHistory(tenant, bucket);
             } else if (usage.hasStoredHistory(bucket)) {
-                usage.loadHistory(bucket, storedHistory(tenant, bucket));
+                try {
+                    usage.loadHistory(bucket, storedHistory(tenant, bucket));
+                } catch (IllegalStateException e) {
+                    throw lost(tenant, StateKeys.HISTORY, String.valueOf(e.getMessage()));
+                }
             }
         }
     }

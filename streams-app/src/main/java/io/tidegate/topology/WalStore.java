@@ -206,6 +206,12 @@ final class WalStore implements StateStore {
         staged.add(new Staged.Prune(tenant, belowSeq, deletesCopies, atMs));
     }
 
+    /** Returns the sequence number of a tenant's next record, without staged ones; null if there is no record of the tenant. */
+    @Nullable
+    Long nextSeq(TenantId tenant) {
+        return opened().nextSeq(tenant);
+    }
+
     /** Whether so much is staged that the owner must request a commit. */
     boolean isFull() {
         return stagedBytes >= STAGED_BYTES_MAX;

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -206,12 +207,15 @@ public final class Shard implements Closeable {
 
     /** Whether a sequence number is above the next one of a tenant; false if this copy has no record of the tenant. */
     public boolean isAboveNext(TenantId tenant, long seq) {
-        boolean[] above = new boolean[1];
-        guarded("opening", () -> dir.walOf(tenant), () -> {
-            Long next = log(tenant).nextSeq();
-            above[0] = next != null && seq > next;
-        });
-        return above[0];
+        Long next = nextSeq(tenant);
+        return next != null && seq > next;
+    }
+
+    /** Returns the sequence number of a tenant's next record; null if this copy has no record of the tenant. */
+    public @Nullable Long nextSeq(TenantId tenant) {
+        AtomicReference<@Nullable Long> next = new AtomicReference<>();
+        guarded("opening", () -> dir.walOf(tenant), () -> next.set(log(tenant).nextSeq()));
+        return next.get();
     }
 
     private TenantLog log(TenantId tenant) throws IOException {

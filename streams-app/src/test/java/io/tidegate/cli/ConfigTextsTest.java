@@ -54,7 +54,25 @@ class ConfigTextsTest {
 
         assertThat(ConfigTexts.difference(from, to))
                 .containsExactlyInAnyOrder(
-                        "periods: unlimited → day 1000 signals, month 1 KiB",
+                        "periods: unset → day 1000 signals, month 1 KiB",
                         "signals: click 5/s burst 10 (2 × the rate) → click 9/s burst 7");
+    }
+
+    /** A field without a value may get one from the tenant's plan: it is not "unlimited". */
+    @Test
+    void aDifferenceNamesFieldsWithoutAValueUnset() {
+        TenantConfig from = TenantConfigJson.parse(
+                ("{\"tenant_id\":42,\"plan\":\"pro\",\"max_signals_per_sec\":3,\"required_regions\":[\"eu\"],"
+                                + "\"periods\":[{\"per\":\"hour\",\"max_signals\":1}],"
+                                + "\"signals\":{\"a, day 5 signals\":{\"max_signals_per_sec\":1}}}")
+                        .getBytes(UTF_8));
+        TenantConfig to = TenantConfigJson.parse("{\"tenant_id\":42,\"plan\":\"pro\"}".getBytes(UTF_8));
+
+        assertThat(ConfigTexts.difference(from, to))
+                .containsExactlyInAnyOrder(
+                        "max_signals_per_sec: 3 → unset",
+                        "required_regions: [\"eu\"] → unset",
+                        "periods: hour 1 signal → unset",
+                        "signals: \"a, day 5 signals\" 1/s burst 2 (2 × the rate) → unset");
     }
 }

@@ -39,7 +39,8 @@ final class ExplainCommandTest {
                 .contains("Producer.")
                 .contains("Operator.")
                 .doesNotContain("**")
-                .doesNotContain("](");
+                .doesNotContain("](")
+                .doesNotContain("(why)");
     }
 
     @Test

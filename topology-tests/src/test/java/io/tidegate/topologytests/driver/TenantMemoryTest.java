@@ -3,6 +3,7 @@ package io.tidegate.topologytests.driver;
 import static io.tidegate.topologytests.driver.TopologyFixture.ACCEPTED;
 import static io.tidegate.topologytests.driver.TopologyFixture.T0;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.tidegate.admission.TenantUsage;
 import io.tidegate.tenant.TenantId;
@@ -42,6 +43,25 @@ class TenantMemoryTest {
             assertThat(last.acceptedCount()).isEqualTo(1);
             assertThat(last.acceptedBytes()).isEqualTo("{\"tenant_id\":42}".length());
             assertThat(last.lastRejectionMs()).isEqualTo(T0);
+        }
+    }
+
+    /** The driver deletes its stores when it is closed, as if somebody had deleted the changelogs. The WAL stays. */
+    @Test
+    void acceptsNothingWithAUsageThatIsOlderThanTheWal() {
+        try (TopologyFixture tidegate = TopologyFixture.in(dir).start()) {
+            tidegate.config("42", "");
+            tidegate.send("42", T0);
+            tidegate.send("42", T0);
+        }
+        try (TopologyFixture tidegate = TopologyFixture.in(dir).start()) {
+            tidegate.config("42", "");
+            tidegate.config("43", "");
+            assertThat(tidegate.send("43", T0).verdict()).isEqualTo(ACCEPTED);
+            assertThatThrownBy(() -> tidegate.send("42", T0))
+                    .hasStackTraceContaining(
+                            "the stored state of tenant t42 is incomplete: it continues with the sequence"
+                                    + " number 0, and the WAL has records up to 1. The topic with a name that ends in usage-changelog");
         }
     }
 
