@@ -129,10 +129,11 @@ final class LoadCommand implements Callable<Integer> {
                     + " signal.type, signal.item, signal.user and signal.creator must have their defaults");
         }
         PrintWriter err = spec.commandLine().getErr();
-        prepareTenants(settings, err);
         LoadGenerator generator = new LoadGenerator(
                 settings,
                 new LoadGenerator.Plan(tenants, rate, skew, entities, size, duration, maxSignals, seed, burst, source));
+        generator.checkTopics();
+        prepareTenants(settings, err);
         LoadGenerator.Progress counts = new LoadGenerator.Progress();
         AtomicBoolean done = new AtomicBoolean();
         long begin = System.nanoTime();

@@ -2,6 +2,7 @@ package io.tidegate.tools;
 
 import io.tidegate.admin.AdminException;
 import io.tidegate.config.Settings;
+import io.tidegate.config.SettingsException;
 import io.tidegate.contract.TenantSource;
 import io.tidegate.contract.TidegateHeaders;
 import io.tidegate.tenant.TenantId;
@@ -215,15 +216,39 @@ public final class LoadGenerator {
             json.append((char) ('a' + random.nextInt(26)));
         }
         byte[] value = json.append("\"}").toString().getBytes(StandardCharsets.US_ASCII);
-        String topic = settings.topics().signals().get(0);
-        if (source == TenantSource.TOPIC) {
-            topic = topic.substring(0, topic.lastIndexOf('.') + 1) + tenant.decimal();
-        }
+        String topic = source == TenantSource.TOPIC
+                ? topicOf(tenant)
+                : settings.topics().signals().get(0);
         byte[] key = source == TenantSource.KEY ? tenant.key() : null;
         ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, key, value);
         if (source == TenantSource.HEADER) {
             record.headers().add(TidegateHeaders.TENANT_CLAIM, tenant.key());
         }
         return record;
+    }
+
+    /** Returns the topic of a tenant, if topics name the tenants: it has the prefix of the first one. */
+    private String topicOf(TenantId tenant) {
+        String topic = settings.topics().signals().get(0);
+        return topic.substring(0, topic.lastIndexOf('.') + 1) + tenant.decimal();
+    }
+
+    /**
+     * Checks that Tidegate reads the topics of all tenants, if topics name the tenants.
+     *
+     * @throws SettingsException naming the first missing topic
+     */
+    public void checkTopics() {
+        if ((plan.source() == null ? settings.tenantSource() : plan.source()) != TenantSource.TOPIC) {
+            return;
+        }
+        for (int id = 1; id <= plan.tenants(); id++) {
+            String topic = topicOf(TenantId.of(id));
+            if (!settings.topics().signals().contains(topic)) {
+                throw new SettingsException(
+                        "load sends the signals of tenant %d to the topic %s, which topic.signals does not name: add it, or lower --tenants"
+                                .formatted(id, topic));
+            }
+        }
     }
 }
