@@ -63,7 +63,7 @@ final class ConfigTexts {
 
     /** Returns the value of a field of a config: limits of periods and types as text, anything else as JSON. */
     static String value(String field, JsonNode value) {
-        if (isUnset(value)) {
+        if (isUnset(value) && !value.isTextual()) {
             return "unset";
         }
         return switch (field) {
