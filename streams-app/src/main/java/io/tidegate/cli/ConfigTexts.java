@@ -79,13 +79,21 @@ final class ConfigTexts {
 
     /** Returns a text such as {@code day 1000 signals, month 10 GiB}. */
     static String periods(JsonNode limits) {
-        return orUnlimited(limits.valueStream().map(limit -> period(Json.to(PeriodLimit.class, limit))));
+        return periods(limits.valueStream().map(limit -> Json.to(PeriodLimit.class, limit)));
+    }
+
+    static String periods(Stream<PeriodLimit> limits) {
+        return orUnlimited(limits.map(ConfigTexts::period));
     }
 
     /** Returns a text such as {@code click 10/s burst 20, view 100/s burst 200 (2 × the rate)}. */
     static String signals(JsonNode limits) {
         return orUnlimited(limits.properties().stream()
                 .map(limit -> signal(limit.getKey(), Json.to(SignalLimit.class, limit.getValue()))));
+    }
+
+    static String signals(TenantConfig config) {
+        return orUnlimited(config.signals().entrySet().stream().map(limit -> signal(limit.getKey(), limit.getValue())));
     }
 
     private static String orUnlimited(Stream<String> limits) {

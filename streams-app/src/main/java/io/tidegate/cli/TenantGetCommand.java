@@ -143,24 +143,8 @@ final class TenantGetCommand extends OnTenant {
         row.accept("max_bytes_per_sec", ConfigTexts.byteRate(config));
         row.accept("burst_bytes", ConfigTexts.byteBurst(config));
         row.accept("max_signal_bytes", ConfigTexts.signalBytes(config));
-        row.accept(
-                "periods",
-                config.periods().isEmpty()
-                        ? "unlimited"
-                        : String.join(
-                                ", ",
-                                config.periods().stream()
-                                        .map(ConfigTexts::period)
-                                        .toList()));
-        row.accept(
-                "signals",
-                config.signals().isEmpty()
-                        ? "unlimited"
-                        : String.join(
-                                ", ",
-                                config.signals().entrySet().stream()
-                                        .map(limit -> ConfigTexts.signal(limit.getKey(), limit.getValue()))
-                                        .toList()));
+        row.accept("periods", ConfigTexts.periods(config.periods().stream()));
+        row.accept("signals", ConfigTexts.signals(config));
         row.accept("max_entities", ConfigTexts.entities(config));
         row.accept("max_items", Amounts.orUnlimited(config.maxItems()));
         row.accept("max_users", Amounts.orUnlimited(config.maxUsers()));

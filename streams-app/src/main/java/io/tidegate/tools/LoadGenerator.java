@@ -206,7 +206,7 @@ public final class LoadGenerator {
         int found = Arrays.binarySearch(cumulativeShares, random.nextDouble());
         TenantId tenant = TenantId.of(1 + Math.min(plan.tenants() - 1, found < 0 ? -found - 1 : found));
         StringBuilder json = new StringBuilder(plan.valueBytes() + 64);
-        TenantSource source = plan.source() == null ? settings.tenantSource() : plan.source();
+        TenantSource source = source();
         json.append("{\"tenant_id\":").append(tenant.decimal());
         json.append(",\"signal\":\"view\",\"item\":\"item-").append(random.nextInt(plan.entities()));
         json.append("\",\"user\":\"user-").append(random.nextInt(plan.entities()));
@@ -227,6 +227,11 @@ public final class LoadGenerator {
         return record;
     }
 
+    private TenantSource source() {
+        TenantSource named = plan.source();
+        return named == null ? settings.tenantSource() : named;
+    }
+
     /** Returns the topic of a tenant, if topics name the tenants: it has the prefix of the first one. */
     private String topicOf(TenantId tenant) {
         String topic = settings.topics().signals().get(0);
@@ -239,7 +244,7 @@ public final class LoadGenerator {
      * @throws SettingsException naming the first missing topic
      */
     public void checkTopics() {
-        if ((plan.source() == null ? settings.tenantSource() : plan.source()) != TenantSource.TOPIC) {
+        if (source() != TenantSource.TOPIC) {
             return;
         }
         for (int id = 1; id <= plan.tenants(); id++) {
